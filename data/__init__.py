@@ -1,0 +1,1 @@
+"""Everything kept: conversations, reviews, consent, audit, exports and public corpora."""

@@ -1,0 +1,1 @@
+"""The chat: screened, answered, guarded, logged, shown."""

@@ -1,0 +1,1 @@
+"""Where replies come from: one `Backend` protocol, a local and a remote model."""

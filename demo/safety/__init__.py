@@ -1,0 +1,1 @@
+"""What a message means for safety, and what a reply may say."""

@@ -1,0 +1,90 @@
+"""The shared look of chat and desk, and the one place where errors become words on a page."""
+
+import functools
+import html
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import gradio as gr
+
+from data.errors import AppError
+
+log = logging.getLogger(__name__)
+
+THEME = gr.themes.Soft(
+    primary_hue="teal",
+    neutral_hue="slate",
+    font=["system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"],
+    font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "monospace"],
+).set(
+    # Soft's teal fails WCAG AA in four places; these are the mends.
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_700",
+    button_primary_text_color="white",
+    block_title_background_fill="transparent",
+    block_title_background_fill_dark="transparent",
+    block_title_text_color="*body_text_color",
+    block_title_text_color_dark="*body_text_color",
+    block_label_background_fill="transparent",
+    block_label_text_color="*body_text_color",
+)
+
+CSS = """
+.gradio-container { max-width: 1120px !important; margin: 0 auto !important; }
+footer { opacity: .8; }
+:focus-visible { outline: 3px solid var(--primary-600); outline-offset: 2px; }
+@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
+"""
+
+# Asked of Gradio at every mount: nothing of a conversation is kept in the browser's storage, no tracker, no API page.
+MOUNT: dict[str, Any] = {"theme": THEME, "show_error": False, "footer_links": [], "run_history": False}
+
+
+def words(error: BaseException) -> str:
+    """What a person is told. A bug is logged under an id, without anybody's text, and the id is shown."""
+    if isinstance(error, AppError):
+        return html.escape(str(error))
+    bug = uuid4().hex[:8]
+    # The traceback's frames, not the exception's text: that may quote a visitor.
+    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
+    where = " < ".join(f"{f.filename}:{f.lineno}" for f in reversed(frames[-6:]))
+    log.error("bug %s: %s at %s", bug, type(error).__name__, where)
+    return f"Something went wrong on our side. If it happens again, please mention {bug}."
+
+
+def worded(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a handler so that what it raises is shown as words. Works for plain, async and async-generator handlers."""
+    if inspect.isasyncgenfunction(handler):
+
+        @functools.wraps(handler)
+        async def streamed(*args: Any, **kwargs: Any) -> Any:
+            try:
+                async for value in handler(*args, **kwargs):
+                    yield value
+            except Exception as error:
+                raise gr.Error(words(error), title="", print_exception=False) from None
+
+        return streamed
+    if inspect.iscoroutinefunction(handler):
+
+        @functools.wraps(handler)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await handler(*args, **kwargs)
+            except Exception as error:
+                raise gr.Error(words(error), title="", print_exception=False) from None
+
+        return awaited
+
+    @functools.wraps(handler)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return handler(*args, **kwargs)
+        except Exception as error:
+            raise gr.Error(words(error), title="", print_exception=False) from None
+
+    return called

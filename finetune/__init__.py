@@ -1,0 +1,1 @@
+"""From reviewed pairs and public corpora to a LoRA adapter that passes a gate."""
