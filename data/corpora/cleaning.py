@@ -19,15 +19,16 @@ _INLINES = (
     "|strong|sub|sup|svg|td|th|title|tt|u|video|xml|(?:[owvm]|st1):\\w+"
 )
 _COMMENT = re.compile(
-    r"<!--.*?(?:-->|<!\[endif\](?:-->)?|\Z)|<!\[(?:if|endif)[^>]*>|<!doctype[^>]*>", re.I | re.S
+    r"<!--.*?(?:-->|<!\[endif\](?:-->)?|\Z)|<!\[(?:if|endif)[^<>]*>|<!doctype[^<>]*>", re.I | re.S
 )
 _HIDDEN = re.compile(
-    r"<(style|script|xml|head)\b[^>]*>.*?</\1\s*>|/\*\s*Style Definitions\s*\*/[^}]*\}", re.I | re.S
+    r"<(style|script|xml|head)\b[^<>]*>(?:(?!<\1\b).)*?</\1\s*>|/\*\s*Style Definitions\s*\*/[^}]*\}",
+    re.I | re.S,
 )
-_IMAGE = re.compile(r"<img\b[^>]*>|data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]*", re.I)
-_ITEM = re.compile(r"<li\b[^>]*>", re.I)
-_BLOCK = re.compile(rf"</?(?:{_BLOCKS})\b[^>]*>", re.I)
-_INLINE = re.compile(rf"</?(?:{_INLINES})(?=[\s/>])[^>]*>", re.I)
+_IMAGE = re.compile(r"<img\b[^<>]*>|data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]*", re.I)
+_ITEM = re.compile(r"<li\b[^<>]*>", re.I)
+_BLOCK = re.compile(rf"</?(?:{_BLOCKS})\b[^<>]*>", re.I)
+_INLINE = re.compile(rf"</?(?:{_INLINES})(?=[\s/>])[^<>]*>", re.I)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.I)
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 # A zero-width joiner stays where it holds an emoji together.

@@ -9,7 +9,7 @@ import html
 import re
 import unicodedata
 
-_TAG = re.compile(r"</?[a-zA-Z!][^>]*>")
+_TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
