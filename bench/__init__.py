@@ -1,0 +1,1 @@
+"""Benchmarks: each row measures what a user does, beside a peer in the same run."""
