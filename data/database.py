@@ -48,7 +48,6 @@ class Database:
             if self.engine.dialect.name == "sqlite":
                 tx.connection().exec_driver_sql("BEGIN")
             yield tx
-            tx.rollback()
 
     def close(self) -> None:
         self.engine.dispose()
