@@ -139,11 +139,11 @@ class Response(Base):
 
 
 class QueueEntry(Base):
-    """A closed response waiting for clinicians. Claims take the highest `level`, then the lowest `at`."""
+    """A closed response waiting for clinicians. Claims take the highest `level`, then the flagged, then the lowest `at`."""
 
     __tablename__ = "queue_entry"
     __table_args__ = (
-        Index("ix_queue_claim", "state", "level", "at"),
+        Index("ix_queue_claim", "state", "level", "flagged", "at"),
         Index("ix_queue_decided", "decision", "decided_at"),
     )
     response_id: Mapped[str] = mapped_column(_owned(_RESPONSE), primary_key=True)

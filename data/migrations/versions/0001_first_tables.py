@@ -241,7 +241,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("response_id"),
     )
     with op.batch_alter_table("queue_entry", schema=None) as batch_op:
-        batch_op.create_index("ix_queue_claim", ["state", "level", "at"], unique=False)
+        batch_op.create_index("ix_queue_claim", ["state", "level", "flagged", "at"], unique=False)
         batch_op.create_index("ix_queue_decided", ["decision", "decided_at"], unique=False)
 
     op.create_table(
