@@ -27,7 +27,11 @@ PUBLIC_LINES = frozenset(
 """Helplines of the United States, the United Kingdom and Australia: everybody's numbers identify nobody."""
 
 _TLD = r"(?:com|org|net|edu|gov|info|io|dev|xyz|gg|ca|de|co\.uk|org\.uk|ac\.uk|com\.au)"
-_EMAIL = re.compile(r"[\w.+%'-]{1,64}\s?(?:@|\(at\)|\[at\])\s?(?:[\w-]{1,63}\.){1,4}[a-z]{2,24}\b", re.I)
+_EMAIL = re.compile(
+    rf"[\w.+%'-]{{1,64}}(?:@|\s?[(\[]at[)\]]\s?)(?:[\w-]{{1,63}}\.){{1,4}}[a-z]{{2,24}}\b"
+    rf"|[\w.+%'-]{{1,64}}\s?@\s?(?:[\w-]{{1,63}}\.){{1,4}}{_TLD}\b",
+    re.I,
+)
 _EMAIL_SPOKEN = re.compile(r"\b[\w.+-]{1,64} at [\w-]{2,63} dot (?:com|org|net|edu|co\.uk|uk|ca)\b", re.I)
 _URL = re.compile(
     r"\b(?:https?://|www\.)[^\s<>\"']+"
@@ -60,6 +64,7 @@ _DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "
 _SPOKEN_DIGIT = rf"(?:{'|'.join(_DIGIT_WORDS)}|oh)"
 _SPOKEN_PHONE = re.compile(rf"\b{_SPOKEN_DIGIT}(?:[\s,-]+{_SPOKEN_DIGIT}){{6,14}}\b", re.I)
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
+_MAC = re.compile(r"(?<![\w:])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:])", re.I)
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.I)
 
 
@@ -99,6 +104,7 @@ _YEARS = re.compile(r"(?:19|20)\d\d\s?-\s?(?:19|20)\d\d")
 
 
 def _find_ips(text: str) -> Iterator[Found]:
+    yield from ((*match.span(), "ID") for match in _MAC.finditer(text))
     for pattern in (_IPV4, _IPV6):
         for match in pattern.finditer(text):
             try:
@@ -114,10 +120,12 @@ _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b
 _SSN = re.compile(r"(?<![\w-])\d{3}[- ]\d{2}[- ]\d{4}(?![\w-])")
 _NINO = re.compile(r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b")
 _NUMBER_OF = (
-    r"mrn|medical record|passport|policy|nhs|medicare|medicaid|ssn|social security|vin|ein|routing|national insurance"
-    r"|licen[cs]e plate|driver['’]?s licen[cs]e"
+    r"mrn|medical record|passport|policy|nhs|medicare|medicaid|ssn|social security|vin|ein|routing|sort code|plate"
+    r"|national insurance|licen[cs]e plate|driver['’]?s licen[cs]e"
 )
-_NUMBER_OF_ANY = r"patient|chart|member|licen[cs]e|plate|case|account|acct|student|employee|insurance|badge|claim|tax|serial"
+_NUMBER_OF_ANY = (
+    r"patient|chart|member|licen[cs]e|case|account|acct|student|employee|insurance|badge|claim|tax|serial"
+)
 _ID_CUE = re.compile(
     rf"\b(?:(?:{_NUMBER_OF})\b(?:\s+(?:number|num|no\.?|id|card|account))*"
     rf"|(?:{_NUMBER_OF_ANY})\s+(?:number|num|no\.?|id|#)|id\s+number)\s*(?:is|:|=|#)?\s*#?"
@@ -136,7 +144,8 @@ def find_ids(text: str) -> Iterator[Found]:
     for pattern in (_SSN, _NINO):
         yield from ((*m.span(), "ID") for m in pattern.finditer(text))
     for match in _ID_CUE.finditer(text):
-        if sum(ch.isdigit() for ch in match["id"]) >= 4:
+        digits, letters = (sum(map(kind, match["id"])) for kind in (str.isdigit, str.isalpha))
+        if digits >= 4 or (digits >= 2 and letters >= 2):
             yield *match.span("id"), "ID"
 
 

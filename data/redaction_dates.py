@@ -54,7 +54,7 @@ _TEENS = r"ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eightee
 _TENS = r"twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _GROWN_WORDS = rf"(?:{_TEENS}|(?:{_TENS})(?:[- ](?:{_UNITS}))?)"
 _AGE_NUMBER = rf"(?:1[01]\d|[1-9]\d?|{_GROWN_WORDS}|{_UNITS})"
-_OLD = r"(?:years?|yrs?)[- ]?(?:old|of age)|y/o|yo\b|y\.o\."
+_OLD = r"(?:years?|yrs?)[- ]?(?:olds?\b|of age)|y/o|yo\b|y\.o\."
 # A number after "I'm" is no age when what it counts comes next.
 _COUNTED = (
     r"(?!\d|[.,:/]\d|/|\s?(?:%|°|-|–|percent|minutes?|mins?|hours?|hrs?|days?|weeks?|wks?|months?|mos?\b|feet|foot|ft\b|lbs?\b"
@@ -67,6 +67,8 @@ _AGES = tuple(
     for pattern in (
         rf"\b(?P<id>{_AGE_NUMBER})(?=[- ]?(?:{_OLD}))",
         rf"\b(?:i['’]?m|i am)\s+(?:(?:only|just|almost|nearly|about|like|now|already|a)\s+)?"
+        rf"(?P<id>[1-9]\d|{_GROWN_WORDS})\b{_COUNTED}",
+        rf"\b(?:she|he|we|they|we['’]re|they['’]re|she['’]s|he['’]s)\s+(?:(?:is|are|both|only|just)\s+){{0,2}}"
         rf"(?P<id>[1-9]\d|{_GROWN_WORDS})\b{_COUNTED}",
         rf"\b(?:aged?|age:|age is|age of)\s+(?P<id>{_AGE_NUMBER})\b{_COUNTED}",
         rf"\b(?:turn(?:ed|ing|s)?|turn)\s+(?P<id>[1-9]\d|{_GROWN_WORDS})\b{_COUNTED}",

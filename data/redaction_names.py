@@ -25,19 +25,20 @@ _RELATION = (
     r"|stepdaughter|baby|kid|child|twin|cousin|aunt|auntie|uncle|niece|nephew|grandma|grandpa|grandmother|grandfather"
     r"|nana|friends?|bestie|mate|roommate|flatmate|housemate|neighbou?r|co-?worker|colleague|boss|manager|supervisor"
     r"|teacher|professor|counsell?or|therapist|psychiatrist|psychologist|doctor|gp|nurse|social worker|case worker"
-    r"|pastor|priest|coach|ex|crush|landlord|dog|cat|puppy|pet|abuser|rapist|bully|sponsor|mother-in-law|father-in-law)"
+    r"|pastor|priest|coach|ex|crush|landlord|dog|cat|puppy|pet|abuser|rapist|bully|sponsor)"
 )
 _STRONG = re.compile(
     rf"\b(?:name['’]?s|name\s+(?:is|was)|names\s+are|name:|known as|goes by|go by|signed,|sincerely,|regards,"
-    rf"|yours truly,|surname\s+is)\s+(?:is\s+)?(?P<id>{_WORD})",
+    rf"|yours(?:\s+truly)?,|surname\s+is)\s+(?:is\s+)?(?P<id>{_WORD})",
     re.I,
 )
 _WEAK = re.compile(
     rf"\b(?:call(?:s|ed|ing)?\s+(?:me|him|her|them)|named|called|i['’]?m|i\s+am|this\s+is|hi|hello|hey|dear|thanks"
-    rf"|thank\s+you|(?:my|his|her|our|their|your)\s+(?:[a-z]+\s+){{0,2}}?{_RELATION}"
+    rf"|thank\s+you|(?:my|his|her|our|their|your)\s+(?:[a-z]+\s+){{0,2}}?{_RELATION}(?:[-\s]in[-\s]law)?"
     rf"(?:['’]s\s+name\s+is|,|\s+is|\s+named|\s+called)?),?\s+(?P<id>{_WORD})",
     re.I,
 )
+_SIGNATURE = re.compile(rf"[ \t]*[-–—~]*[ \t]*(?P<id>{_WORD})\Z")
 _TITLE = re.compile(
     r"\b(?:dr|doctor|mr|mrs|ms|miss|mx|prof|professor|nurse|pastor|father|rev|reverend|sister|brother|coach|officer"
     r"|rabbi|imam|aunt|auntie|uncle|aunty|tia|tio|grandma|grandpa|judge|principal|sgt|sergeant|captain|lt|detective"
@@ -46,7 +47,6 @@ _TITLE = re.compile(
 )
 # "I'm Nigerian", "my mom is Depressed": endings of words that say what someone is, not who.
 _DESCRIBES = re.compile(r"(?:ian|ish|ese|ic|ist|ani|ed|ing|ful|less|ous|ive|ly|ers|ies)$")
-_CAPITALISED = re.compile(r"[^\W\d_a-z]\w")
 _NEXT = re.compile(rf"(?:\s+(?:[A-Z]\.\s+)?)(?P<id>{_WORD})")
 _PLACE_BEFORE = re.compile(r"\b(?:san|santa|saint|st\.?|fort|lake|port|mount)\s$", re.I)
 _PLACE_AFTER = re.compile(r"\s(?:street|ave)", re.I)
@@ -57,7 +57,7 @@ def find_names(text: str) -> Iterator[Found]:
     for match in _STRONG.finditer(text):
         if _bare(match["id"]) not in NOT_NAMES:
             yield _full_name(text, *match.span("id"))
-    for match in _WEAK.finditer(text):
+    for match in (*_WEAK.finditer(text), *_signature(text)):
         if _is_name(match["id"]):
             yield _full_name(text, *match.span("id"))
     for match in _TITLE.finditer(text):
@@ -68,13 +68,21 @@ def find_names(text: str) -> Iterator[Found]:
             yield _full_name(text, *match.span())
 
 
+def _signature(text: str) -> list[re.Match[str]]:
+    """A word alone on the last of several lines."""
+    end = len(text.rstrip())
+    line = text.rfind("\n", 0, end)
+    match = _SIGNATURE.match(text, line + 1, end) if line >= 0 else None
+    return [match] if match else []
+
+
 def _bare(word: str) -> str:
     return _POSSESSIVE.sub("", word.replace("’", "'").lower())
 
 
 def _is_cased(word: str) -> bool:
     """Written as a name is, "Jake"; not "I", and not a word in capitals, which is shouting or an abbreviation."""
-    return bool(_CAPITALISED.match(word)) and not (word.isupper() and len(word) > 1)
+    return len(word) > 1 and word[0].isupper() and not word.isupper()
 
 
 def _is_name(word: str) -> bool:

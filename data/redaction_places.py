@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from data.redaction_words import EMPLOYERS, NOT_ORGANISATIONS, NOT_PLACES, PLACES, PLACES_OF_TWO
+from data.redaction_words import COUNTRIES, EMPLOYERS, NOT_ORGANISATIONS, NOT_PLACES, PLACES, PLACES_OF_TWO
 
 Found = tuple[int, int, str]
 
@@ -23,7 +23,7 @@ _LINKING = r"(?:the|a|down|this|my|on|to|of|and)"
 _ADDRESSES = (
     re.compile(
         rf"\b\d{{1,6}}[A-Za-z]?\s+{_DIRECTION}(?:(?:[A-Z][\w'’.-]*|\d+(?:st|nd|rd|th))\s+){{1,4}}"
-        rf"{_STREET_CASED}\b\.?(?i:{_UNIT})"
+        rf"{_STREET_CASED}\b\.?(?:\s+[NS][EW]\b)?(?i:{_UNIT})(?:,\s+[A-Z][a-z]+(?:\s[A-Z][a-z]+)?\b)?"
     ),
     re.compile(
         rf"\b\d{{1,6}}\s+{_DIRECTION}(?!{_DISTANCE}\b)(?:(?!{_LINKING}\b)[\w'’.-]+\s+){{1,2}}{_STREET_PLAIN}\b\.?{_UNIT}",
@@ -43,7 +43,12 @@ _ADDRESSES = (
         r"(?P<id>\d{5}(?:-\d{4})?|(?=[a-z]*\d)[a-z0-9]{2,4}\s?\d[a-z0-9]{2})\b",
         re.I,
     ),
-    re.compile(rf"\b{_STATE},?\s+(?P<id>\d{{5}}(?:-\d{{4}})?)\b"),
+    re.compile(
+        r"\b(?:live[sd]?|living|stay(?:s|ed|ing)?|house|home|i['’]?m|am)\s+(?:on|at|off)\s+"
+        rf"(?P<id>(?:(?!{_LINKING}\b)[\w'’]+\s+){{1,2}}(?:{_STREET_PLAIN}|st|lane|ln|drive|dr|court|ct|terrace))\b",
+        re.I,
+    ),
+    re.compile(rf"(?:\b[A-Z][\w.]{{0,40}}(?:\s[A-Z]\w+){{0,2}},\s*)?\b{_STATE},?\s+\d{{5}}(?:-\d{{4}})?\b"),
     re.compile(r"(?<![\w-])\d{5}-\d{4}(?![\w-])"),
     re.compile(r"\b(?:[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z]\s\d[A-Z]\d)\b"),
 )
@@ -59,15 +64,16 @@ _KIND = (
     r"(?:University|College|High School|Middle School|Elementary(?: School)?|High|Academy|School|Hospital|Clinic"
     r"|Medical Center|Church|Temple|Mosque|Synagogue|Inc|LLC|Ltd|Corp|Corporation|Company|Bank|Institute|Foundation)"
 )
-_CASED = r"[A-Z][\w&'’.-]*\w"
+_CASED = r"[A-Z][\w&'’.-]{0,40}\w"
 _OPENING = r"(?:The|My|Our|His|Her|Their|This|That|In|At|A|An|When|After|Before|And|But|So|If|Is|I|Go|Private|Public)"
 _ORGANISATION = re.compile(
-    rf"\b(?!{_OPENING}\s){_CASED}(?:\s+(?:of\s+|and\s+|&\s+)?{_CASED}){{0,3}}\s+{_KIND}\b\.?"
+    rf"\b(?!{_OPENING}\s)(?:St\.\s+)?{_CASED}(?:\s+(?:of\s+|and\s+|&\s+)?{_CASED}){{0,3}}\s+{_KIND}\b\.?"
     rf"|\bUniversity\s+of\s+{_CASED}(?:\s+{_CASED})?"
 )
+_WHEN = r"(?:nights|days|mornings|evenings|weekends|part[- ]time|full[- ]time)"
 _WORK = (
-    r"(?:work(?:s|ed|ing)?|job|intern(?:s|ed|ing|ship)?|shift|hired|employed|nurse|teacher|teach(?:es|ing)?|manager"
-    r"|cashier|barista|engineer|driver|fired|laid\s+off)"
+    rf"(?:work(?:s|ed|ing)?(?:\s+{_WHEN})?|job|intern(?:s|ed|ing|ship)?|shift|hired|employed|nurse|teacher"
+    r"|teach(?:es|ing)?|manager|cashier|barista|engineer|driver|fired|laid\s+off)"
 )
 _STUDY = r"(?:study(?:ing)?|studied|student|enrolled|go(?:es)?)"
 # The cue in any case, the name as it is written.
@@ -83,7 +89,7 @@ _EMPLOYER_CUE = re.compile(
 def find_organisations(text: str) -> Iterator[Found]:
     yield from ((*match.span(), "ORGANISATION") for match in _ORGANISATION.finditer(text))
     for match in _ORGANISATION_CUE.finditer(text):
-        if _first_word(match["id"]) not in NOT_ORGANISATIONS:
+        if _first_word(match["id"]) not in NOT_ORGANISATIONS and match["id"].lower() not in PLACES:
             yield *match.span("id"), "ORGANISATION"
     for match in _EMPLOYER_CUE.finditer(text):
         if match["id"].lower().replace("’", "'") in EMPLOYERS:
@@ -105,9 +111,13 @@ _PLACE_CUE = (
 )
 _KNOWN = rf"(?:{PLACES_OF_TWO}|{'|'.join(sorted(PLACES))})"
 _KNOWN_PLACE = re.compile(rf"{_KNOWN}\b", re.I)
+_PLACE_NAMED = re.compile(
+    rf"\b(?i:in|near|from|around)\s+(?P<id>(?i:{_KNOWN}\b)|[A-Z]\w+(?:\s[A-Z]\w+){{0,2}},\s*(?:(?i:{_KNOWN}\b)|{_STATE}\b"
+    rf"|(?i:{'|'.join(sorted(COUNTRIES))})\b))"
+)
 _PLACE = re.compile(
     rf"(?i:{_PLACE_CUE})(?P<id>"
-    r"[A-Z][\w'’.-]*\w(?:\s+[A-Z][\w'’-]*\w){0,2}(?:,\s*(?:[A-Z]{2}\b|[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?))?"
+    r"[A-Z][\w'’.-]{0,40}\w(?:\s+[A-Z][\w'’-]*\w){0,2}(?:,\s*(?:[A-Z]{2}\b|[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?))?"
     rf"|(?i:\b{_KNOWN}\b(?:,\s*(?:{_KNOWN}|[a-z]{{2}})\b)?))"
 )
 
@@ -116,3 +126,4 @@ def find_places(text: str) -> Iterator[Found]:
     for match in _PLACE.finditer(text):
         if _first_word(match["id"]) not in NOT_PLACES or _KNOWN_PLACE.match(match["id"]):
             yield *match.span("id"), "PLACE"
+    yield from ((*match.span("id"), "PLACE") for match in _PLACE_NAMED.finditer(text))

@@ -11,55 +11,78 @@ def _words(text: str) -> frozenset[str]:
 
 GIVEN_NAMES = _words(
     """
-    aaliyah aaron abby abdul abigail abraham adam adrian adriana ahmed aidan aiden aisha alan albert
-    alejandra alejandro alex alexa alexander alexandra alexandria alexis alfred ali alice alicia alina
-    alison allan allen allison alyssa amanda amelia amina amir amy ana anastasia andre andrea andrew andy
-    angela angelica angelina anika anita ann anna anne annie anthony antonio anya arjun arthur arturo arun
-    asha ashley audrey austin ava barbara beatrice becca becky belinda ben benjamin bernard beth bethany
-    betty beverly bianca blake bob bobby brad bradley brandon brenda brendan brett brian brianna bridget
-    brittany brooke bruce bruno bryan caitlin caleb cameron camila camille carl carla carlos carmen carol
-    carolina caroline carolyn carrie casey cassandra cassie catherine cathy cecilia cesar chad charles
-    charlie charlotte chelsea cheryl chloe chris christina christine christopher ciara cindy claire clara
-    clarence claudia cody colin colleen connie connor corey courtney craig cristina crystal curtis cynthia
-    dan dana daniel daniela danielle danny darius darlene darren darryl dave david dean debbie deborah
-    debra deepa denise dennis derek desmond devin devon diana diane diego dmitri dominic donald donna
-    doris dorothy doug douglas duncan dustin dylan eddie edgar eduardo edward edwin eileen elaine eleanor
-    elena eli elijah elizabeth ella ellen ellie emilia emily emma emmanuel enrique eric erica erik erika
-    erin ernest esther ethan eugene eva evan evelyn fatima felicia felipe felix fernando fiona frances
-    francesca francisco frank freddie gabriel gabriela gabriella gareth gary gavin gemma geoffrey george
-    gerald gianna gina giovanni gladys glenn gloria gonzalo gordon greg gregory greta guillermo gustavo
-    haley hannah harold harriet harry harvey hassan heather hector heidi helen helena henry hiroshi holly
-    howard hugo hussein ian ibrahim imani ines ingrid irene irina isaac isabel isabella isaiah ivan jack
-    jackie jackson jacob jacqueline jade jaime jake jamal james jamie jane janet janice jared jasmine
-    jason javier jay jayden jean jeff jeffrey jen jenna jennifer jenny jeremy jerome jerry jesse jessica
-    jessie jill jim jimmy joan joanna joanne joaquin jodie joe joel john johnny jon jonathan jordan jorge
-    jose joseph josephine josh joshua joyce juan juana judith judy julia julian juliana julie juliet
-    justin kaitlyn kamal kara karen karim karina karl kate katelyn katherine kathleen kathryn kathy katie
-    katrina kayla keith kelly kelsey ken kendra kenneth kenny kevin khadija kiara kiera kim kimberly
-    kirsten kristen kristin kristina krystal kumar kurt kyle lakshmi lamar lance larry latoya laura lauren
-    laurie lawrence leah lee leila lena leo leon leona leonard leonardo leroy leslie leticia levi liam
-    lillian lily linda lindsay lindsey lisa liz liza logan lola lorena lorenzo lori lorraine louis louise
-    lucas lucia lucy luis luisa luke lydia lynn mackenzie madeline madison mahmoud malik manuel marc
-    marcel marcia marco marcus margaret maria mariah marian mariana marie marilyn mario marisol marissa
-    marjorie marlene marsha marta martha martin martina marvin mary mason mateo mathew matt matthew
-    maureen maurice maya megan meghan mehmet mei melanie melinda melissa melody mia michael michaela
-    michele michelle miguel mike mikhail mildred miles mira miranda miriam mitchell mohamed mohammad
-    mohammed moira molly monica morgan muhammad myra nadia nadine nancy naomi natalia natalie natasha
-    nathan nathaniel neha neil nelson nia nicholas nick nicole nigel nikhil nikki nina noah noel nora
-    norma norman olga olive oliver olivia omar oscar owen pablo pamela patricia patrick paul paula pauline
-    pedro peggy penelope perry pete peter philip phillip phoebe phyllis priya rachel rafael raj rajesh
-    ralph ramon ramona randall randy raquel rashid raul ravi raymond rebecca regina renata renee ricardo
-    richard rick ricky rita rob robert roberta roberto robin rodney rodrigo roger rohan roland ron ronald
-    ronnie rosa rosalie rosemary rosie ross roxanne roy ruben russell ruth ryan sabrina sadie salma sam
-    samantha samir samuel sandra sandy sanjay santiago sara sarah sasha saul savannah scott sean sebastian
-    selena serena sergei sergio seth shane shannon sharon shaun shauna shawn sheila shelby shelley shirley
-    sierra silvia simon simone sofia sonia sonya sophia sophie stacey stacy stan stanley stefan stella
-    stephanie stephen steve steven stuart susan susie suzanne sven sydney sylvia tamara tammy tanisha
-    tanya tara tasha tatiana taylor ted teresa terrence terri terry tessa theo theodore theresa thomas
-    tiffany tim timothy tina todd tom tommy toni tony tonya tracey tracy travis trevor tricia trisha
-    tristan troy tyler tyrone valentina valerie vanessa vera veronica vicki vicky victor victoria vijay
-    vincent virginia vivian vladimir wade walter wanda warren wayne wendy wesley whitney wilfred william
-    willie xavier ximena yasmin yolanda yuki yusuf yvette yvonne zach zachary zainab zara zoe
+    aaliyah aaron abby abdul abigail abraham adam aditi adrian adriana agnes ahmad ahmed aidan aiden aiko
+    aisha akira alan albert alejandra alejandro alex alexa alexander alexandra alexandre alexandria alexis
+    alfonso alfred ali alice alicia alina alison allan allen allison alyssa amanda amara amelia amina amir
+    amit amol amy ana anastasia anders andre andrea andreas andrew andy angela angelica angelina angelo
+    angie anika anita ann anna anne annie anthea anthony antonia antonio anya arjun arnold arthur arturo
+    arun asha ashley astrid audrey austin ava avery ayesha aylin bailey barbara barry beatrice becca becky
+    belinda bella ben benjamin bernard bernice bert beth bethany betty beverly bianca billie billy bjorn
+    blake bob bobbie bobby bonnie brad bradley brady brandon brayden brenda brendan brett brian brianna
+    bridget brittany brooke bruce bruno bryan bryce bryn caitlin caleb cameron camila camille cara carl
+    carla carlos carlton carmel carmen carol carolina caroline carolyn carrie carson casey cassandra
+    cassie catherine cathy cecilia celeste celia cesar chad chandra chantal charles charlie charlotte
+    chelsea cheryl chloe chris christina christine christopher chuck ciara cindy claire clara clarence
+    claudia clayton clifford clint cody colin colleen connie connor cora cordelia corey courtney craig
+    cristian cristina crystal curtis cynthia damian damien damon dan dana daniel daniela danielle danny
+    daphne darcy darius darlene darrell darren darryl dave david dean deandre debbie debby deborah debra
+    deepa deirdre delia demetrius denise dennis derek desmond devin devon dexter diana diane diego diya
+    dmitri dominic dominique donald donna donovan dora doris dorothy doug douglas duncan dustin dwayne
+    dwight dylan eddie edgar edith edmund eduardo edward edwin eileen elaine eleanor elena eli elijah
+    elisa elise elizabeth ella ellen ellie elliot elliott elsa elsie elvira emil emilia emily emma
+    emmanuel emmett enrique enzo eric erica erik erika erin ernest ernesto esmeralda estelle esther ethan
+    etta eugene eva evan evelyn ezekiel ezra farah farid fatima faye felicia felipe felix fergus fernando
+    finley finn fiona flora floyd frances francesca francisco frank fred freddie frederick frida gabriel
+    gabriela gabriella gail gareth gary gavin gemma geoffrey george georgina gerald gerard gertrude gianna
+    gilbert gina giovanni giulia gladys glen glenn gloria gonzalo gordon greg gregory greta gretchen
+    guillermo gustavo gwen hailey haley hamza hana hank hannah harold harriet harry harvey hassan hattie
+    heather hector heidi helen helena henry herbert hilary hilda hiroshi holly howard hugo hussein ian
+    ibrahim ida ignacio ike imani imran ines ingrid irene irina irma irving isaac isabel isabella isabelle
+    isaiah ismail issac itzel ivan ivana izzy jack jackie jackson jacob jacqueline jada jade jaden jaime
+    jake jamal james jamie jane janet janice jared jasmine jason jasper javier javon jay jayden jayla jean
+    jeff jeffrey jen jenna jennifer jenny jeremy jerome jerry jess jesse jessica jessie jill jim jimmy
+    joan joann joanna joanne joaquim joaquin jocelyn jodie joe joel joey johan john johnathan johnny jon
+    jonas jonathan jordan jorge jose josefina joseph josephine josh joshua josiah josie joyce juan juana
+    juanita judah judith judy julia julian juliana julie juliet julio justin kaitlyn kamal kamala kara
+    kareem karen kari karim karina karl katarina kate katelyn katherine kathleen kathryn kathy katie
+    katrina katy kayla kaylee keanu keira keith kelly kelsey ken kendra kenji kenneth kenny kerry keshia
+    kevin khadija khalid kiara kiera kim kimberly kirk kirsten klaus kristen kristi kristian kristin
+    kristina krystal kumar kurt kwame kyle lakisha lakshmi lamar lana lance laquisha lara larry latasha
+    latisha latoya laura lauren laurie lawrence leah lee leila leilani lena leo leon leona leonard
+    leonardo leonora leroy leslie lester leticia lettie levi liam liana lila lilian lillian lillie lily
+    linda lindsay lindsey lionel lisa liz liza logan lois lola lonnie lorena lorenzo lori lorna lorraine
+    lou louis louise luca lucas lucia luciana lucille lucy luis luisa luke luther lydia lyle lynn mabel
+    mackenzie madeline madison mae magda mahmoud maisie malcolm malia malik mallory manny manuel mara marc
+    marcel marcela marcia marco marcus margaret margot maria mariah mariam marian mariana marie marilyn
+    mario marisol marissa marjorie marlene marnie marsha marta martha martin martina marty marvin mary
+    mason mateo mathew matt matthew mattie maude maureen maurice mavis maxine maxwell maya mckenna meera
+    megan meghan mehmet mei melanie melinda melissa melody meredith mia micah michael michaela michele
+    michelle miguel mike mikhail mila mildred miles millie milton mindy minnie mira miranda miriam mitch
+    mitchell mohamed mohammad mohammed moira mollie molly mona monica monique morgan muhammad muriel
+    mustafa myra nadia nadine nadja naima najma nancy naomi nasir natalia natalie natasha nate nathan
+    nathaniel neha neil nellie nelson nettie nia niamh nicholas nick nicola nicole nigel nikhil nikita
+    nikki nikolai nikos nina noah noel noelle nora norah norma norman odessa olaf oleg olga olive oliver
+    olivia oluwaseun omar oscar otis owen pablo padraig pam pamela paolo patricia patrick patty paul paula
+    pauline pavel pedro peggy penelope percy perry pete peter philip phillip phoebe phyllis pierre priya
+    priyanka quentin quinn rachael rachel rafael raj rajesh ralph ramon ramona randall randy rania raphael
+    raquel rasheed rashid raul ravi raymond rebecca reggie regina reginald renata renee reuben rhea rhonda
+    rhys ricardo richard rick ricky rita rob robert roberta roberto robin rocco rocio rodney rodrigo roger
+    rohan roland romeo ron ronald ronnie rory rosa rosalie rosalind rosalyn rosemary rosie ross roxana
+    roxanne roy ruben rudy rufus russ russell ruth ryan ryder sabrina sadie saira salma salvador sam
+    samantha samir sammy samuel sandra sandy sanjay sanjeev santiago saoirse sara sarah sarita sasha saul
+    savannah scott seamus sean sebastian selena serena sergei sergio seth shane shanice shaniqua shankar
+    shanna shannon sharon shaun shauna shawn sheena sheila shelby sheldon shelley shelly sherry shirin
+    shirley sid sidney sierra silas silvia simon simone simran siobhan sofia sonia sonya sophia sophie
+    soren stacey stacy stan stanley stefan stella steph stephan stephanie stephen stephon steve steven
+    stuart sunita surya susan susanna susie suzanne suzy sven svetlana sybil sydney sylvia takashi talia
+    tamara tamika tammy tania tanisha tanya tara tasha tatiana tatum taylor ted teresa terrence terri
+    terry tess tessa thelma theo theodore theresa thomas tiana tiffany tim timothy tina tobias toby todd
+    tom tomas tommy toni tony tonya tori tracey tracie tracy travis tremaine trevor tricia trish trisha
+    tristan troy trudy tyler tyrell tyrese tyrone tyson ulrich uma umar ursula valentina valerie vanessa
+    vanya velma vera vernon veronica vicente vicki vicky victor victoria vijay vincent virginia vishal
+    vivian vladimir wade walter wanda warren wayne wendy wesley whitney wilfred wilhelm william willie
+    wilma winifred winston xavier ximena yara yasmin yolanda yosef yuki yusuf yvette yvonne zach zachariah
+    zachary zahra zainab zane zara zeke zelda zoe zoey zuri
     """
 )
 
@@ -85,33 +108,35 @@ SURNAMES = _words(
 
 NOT_NAMES = _words(
     """
-    a about actually adhd african after again ago ai all almost also always am american an and angry
-    another anxious any anymore anyone anytime april are aren't as asap asian asked at august australian
-    autistic awake away babe baby back bad be because been before being bipolar black boss both bpd
-    british broken but by call called calls came can can't canadian cant catholic caucasian chinese
-    christian christmas comes constantly could covid crazy cried cries crying cute dad dead december
-    depressed did didn't didnt died doctor does doesn't doesnt doing don't done dont down dr dramatic each
-    early easter either else ended english european even ever every everybody everyone everything ex
-    exhausted family fat february feel feeling feels felt female fine first folks for found friday friend
-    friends from fun gave gay get gets getting gives god going gone good got guys had half halloween happy
-    has hasn't hasnt hates have haven't he he's hello her here hers hey hi him himself his hispanic
-    honestly honey hospital how however hurt hurts i i'd i'll i'm i've if ill im in indian insists into
-    irish is isn't isnt it it's italian its itself january jewish july june just keeps kind knew know
-    knows last lately later latina latino lazy left lesbian lets liar like literally lives living lonely
-    lost loud love loves made makes male many march married maybe me mexican might mine miss mom mommy
-    monday more most mr mrs ms much muslim must my myself names near need needs never new next nice no
-    nobody non-binary nonbinary none nope not nothing november now numb ocd october of off office often ok
-    okay old on once one only or other our ours out over own passed people please pregnant probably ptsd
-    queer quite rather really recently right sad said saturday saw say says scared seems selfish sensitive
-    sent september session she she's should shouldn't sick since single so sober some somebody someone
-    sometimes somewhere sorry still straight stressed stuck stupid such suddenly suicidal sunday sure talk
-    talks terrified than thanks thanksgiving that that's the their them themselves then therapist there
-    there's these they they're things think thinks this those though thought thursday tired to today
-    together told tomorrow tonight too took trans treats tried tries trying tuesday two ugly under until
-    up upset us used very virgin visits wants was wasn't watched we we're weak wednesday weird well went
-    were what what's when where which while white who whole whom whose why wife will with within without
-    won't work worked works worried worthless would wouldn't yelled yells yes yesterday yet you you're
-    your yours yourself
+    a about actually adhd afraid african after again ago ai all almost alone also always am american an
+    and angry another anxious any anymore anyone anytime april are aren't as asap ashamed asian asked at
+    august australian autistic awake away babe baby back bad be because been before being bipolar black
+    bored boss both boy bpd british broken but by bye call called calls calm came can can't canadian cant
+    catholic caucasian chinese christian christmas comes constantly could covid crazy cried cries crying
+    cute dad dead december depressed did didn't didnt died doctor does doesn't doesnt doing don't done
+    dont down dr dramatic drowning each early easter either else empty ended english european even ever
+    every everybody everyone everything ex exhausted family fat father february feel feeling feels felt
+    female fine first folks for found friday friend friends from fun gave gay get gets getting girl gives
+    god going gone good got guys had half halloween happy has hasn't hasnt hates have haven't he he's
+    hello help her here hers hey hi him himself his hispanic honestly honey hopeless hospital how however
+    hurt hurting hurts i i'd i'll i'm i've if ill im in indian insists into irish is isn't isnt it it's
+    italian its itself january jewish july june just keeps kind knew know knows last lately later latina
+    latino lazy left lesbian lets liar like literally lives living lol lonely lost loud love loves made
+    makes male man many march married maybe me mexican might mine miss mom mommy monday more most mother
+    mr mrs ms much muslim must my myself names near need needs never new next nice no nobody non-binary
+    nonbinary none nope not nothing november now numb nurse ocd october of off office often ok okay old on
+    once one only or other our ours out over own parent passed pathetic people please pregnant probably
+    ptsd queer quite rather really recently right sad said saturday saw say says scared seems selfish
+    sensitive sent september session she she's should shouldn't sick since sincerely single skinny so
+    sober some somebody someone sometimes somewhere sorry still straight stressed stuck student stupid
+    such suddenly suffering suicidal sunday sure survivor talk talks teacher terrified than thanks
+    thanksgiving that that's the their them themselves then therapist there there's these they they're
+    thin things think thinks this those though thought thursday thx time tired to today together told
+    tomorrow tonight too took trans trapped treats tried tries trying tuesday two ty ugly under until up
+    upset us used useless very veteran virgin visits wants was wasn't watched we we're weak wednesday
+    weird well went were what what's when where which while white who whole whom whose why wife will with
+    within without woman won't work worked works worried worthless would wouldn't yelled yells yes
+    yesterday yet you you're your yours yourself
     """
 )
 
@@ -135,6 +160,16 @@ PLACES_OF_TWO = (
     "|west virginia|rhode island|los angeles|san francisco|san diego|san antonio|san jose|las vegas|el paso|fort worth"
     "|kansas city|salt lake city|st louis|st paul|new delhi|hong kong|cape town|kuala lumpur|mexico city|new zealand"
 )
+
+COUNTRIES = _words(
+    """
+    argentina australia austria belgium brazil canada chile china colombia croatia cuba denmark egypt england ethiopia
+    finland france germany ghana greece hungary india indonesia iran iraq ireland israel italy jamaica japan kenya korea
+    malaysia mexico morocco netherlands nigeria norway pakistan peru philippines poland portugal romania russia scotland
+    serbia singapore spain sweden switzerland taiwan thailand turkey uganda ukraine usa us uk vietnam wales zimbabwe
+    """
+)
+"""Known only where they follow a town: a country alone points at nobody."""
 
 EMPLOYERS = _words(
     """
@@ -172,5 +207,8 @@ NOT_ORGANISATIONS = (
     )
 )
 NOT_PLACES = NOT_NAMES | _words(
-    "hell heaven earth facebook instagram tiktok zoom god jesus spring summer fall winter therapy recovery"
+    """
+    hell heaven earth facebook instagram tiktok zoom god jesus spring summer fall winter therapy recovery jan feb mar
+    apr jun jul aug sept sep oct nov dec
+    """
 )
