@@ -27,6 +27,9 @@ from demo.safety.words import NEGATORS, Vocabulary, Words, plain, read_words
 
 FOLDER = Path(__file__).parents[2] / "data" / "resources" / "lexicon"
 _GAP = re.compile(r"\.\.(\.?)(\d*)")
+_COMMON = frozenset(
+    ("have", "that", "this", "with", "want", "like", "feel", "been", "will", "going", "would", "they", "them")
+)
 _NOT_SAID = "|".join(sorted(NEGATORS))
 
 
@@ -207,6 +210,8 @@ class _Grammar:
             return r"(?:^|(?<= [.?]))", frozenset()
         if part == ">":
             return r"(?= [.?] | $)", frozenset()
+        if part == "?":
+            return r" \?", frozenset()
         if part.endswith("?"):
             return self._part(part[:-1])[0] + "?", frozenset()
         if part.startswith("{"):
@@ -249,14 +254,8 @@ def _cut(text: str, separator: str) -> list[str]:
     return [part for part in (*parts, text[start:]) if part.strip()]
 
 
-_COMMON = frozenset(
-    "i me my you it a an the to of in on at for and or is am are was be been have has had do did will would can could "
-    "he she they him her them we us his their that this with not so if up out all get go going want like feel".split()
-)
-
-
 def _commonness(anchors: frozenset[str]) -> tuple[int, int]:
-    return sum(anchor in _COMMON for anchor in anchors), len(anchors)
+    return sum(len(anchor) < 4 or anchor in _COMMON for anchor in anchors), len(anchors)
 
 
 def _spans(

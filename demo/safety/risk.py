@@ -3,7 +3,6 @@
 Rules alone decide, so that a clinician can read why. Nothing here is shown to the visitor and nothing is a diagnosis.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,18 +13,6 @@ from demo.safety.words import Words
 RULES_VERSION = "rules-1"
 
 _WEIGHT = {Action.NONE: 0, Action.CONCERN: 1, Action.CRISIS: 2}
-_YES = re.compile(
-    r"^(?: (?:well|um|uh|honestly|i|guess|think|maybe|to|be|honest))*"
-    r" (?:yes|yeah|yep|yea|yup|yess|ya|sometimes|often|kind of|sort of|i am|i do|i have|i did|i think so|i guess so|a little|"
-    r"lately|every day|all the time|si|oui|ja|sim|haan|maybe|true|right|exactly|both) "
-)
-_ASKED_PLAN = re.compile(
-    r" (?:have|had|made|got|is there|do you) [^.?]*\b(?:plan|means|how you would|way to do it)\b[^.]*\?"
-)
-_ASKED_SUICIDE = re.compile(
-    r" (?:are|have|do|did|is|any|were) [^.?]*\b(?:suicide|suicidal|killing yourself|kill yourself|ending your life|"
-    r"end your life|wish to die|want to die|wanting to die|not wanting to live)\b[^.]*\?"
-)
 
 
 @dataclass(frozen=True)
@@ -72,20 +59,23 @@ def _assess_turn(lexicon: Lexicon, text: str, index: int, asked: str, met: set[C
     evidence = [_evidence(hit, words, index) for hit in _widest(hits)]
     level = max((hit.level for hit in hits), default=Level.R0)
     action = max((hit.action for hit in hits), default=Action.NONE, key=_WEIGHT.__getitem__)
-    if answer := _answered_yes(lexicon, words, asked):
+    if answer := _answered_yes(text, asked):
         evidence.append(Evidence(words.starts[0], words.ends[-1], answer, Category.SELF_HARM, index))
         level, action = max(level, Level.R3 if answer == "SH-yes-plan" else Level.R1), Action.CRISIS
     return _Turn(level, action, tuple(evidence))
 
 
-def _answered_yes(lexicon: Lexicon, words: Words, asked: str) -> str:
+def _answered_yes(text: str, asked: str) -> str:
     """The rule that holds when a yes answers a direct question about suicide or a plan, else an empty string."""
-    if not asked or not _YES.match(words.text):
+    if not asked:
         return ""
-    question = lexicon.read(asked).text
-    if _ASKED_SUICIDE.search(question):
-        return "SH-yes"
-    return "SH-yes-plan" if _ASKED_PLAN.search(question) else ""
+    questions = load_lexicon("questions")
+    if not any(
+        hit.rule.id == "visitor-yes" and hit.first == 0 for hit in questions.find(questions.read(text))
+    ):
+        return ""
+    about = {hit.rule.id for hit in questions.find(questions.read(asked))}
+    return next((rule for rule in ("SH-yes", "SH-yes-plan") if rule in about), "")
 
 
 def _widest(hits: Iterable[Hit]) -> list[Hit]:

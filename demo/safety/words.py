@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 NEGATORS = frozenset(
-    "not never no without nor neither none nobody nothing nao nunca jamas sin nicht kein keine ohne jamais sans".split()
+    (
+        "not",
+        "never",
+        "no",
+        "without",
+        "nor",
+        "neither",
+        "none",
+        "nobody",
+        "nothing",
+    )  # English, then es, pt, de, fr
+    + ("sin", "nunca", "jamas", "nao", "nicht", "kein", "keine", "ohne", "jamais", "sans")
 )
 END = "."  # ends a sentence, as does QUESTION
 QUESTION = "?"
@@ -28,7 +39,7 @@ _TOKEN = re.compile(
 )
 _LEET = (str.maketrans("013457@$!|", "oieastasil"), str.maketrans("013457@$!|", "oleastasll"))
 _SUFFIX = {"m": "am", "re": "are", "ve": "have", "ll": "will", "d": "would"}
-_IS = frozenset("he she it that there what who how here where".split())
+_IS = frozenset(["he", "she", "it", "that", "there", "what", "who", "how", "here", "where"])
 
 
 @dataclass(frozen=True)

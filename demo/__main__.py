@@ -1,0 +1,42 @@
+"""`python -m demo`: `screen` and `guard` judge JSON lines on standard input."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from data.errors import AppError
+from demo.safety.streams import guard_line, run_lines, screen_line
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.command()
+def screen() -> None:
+    """Risk of each line, {"text": …} or {"messages": […]}: level, categories, action, evidence."""
+    _pipe(screen_line)
+
+
+@app.command()
+def guard() -> None:
+    """Whether each line's {"text": …} may be shown as a reply, and why not."""
+    _pipe(guard_line)
+
+
+def _pipe(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    lines = (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
+    try:
+        for line in run_lines(lines, work):
+            sys.stdout.buffer.write(line.encode("utf-8", "replace") + b"\n")
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone: nothing is left to say, to anyone
+        raise SystemExit(0) from None
+    except AppError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    app()

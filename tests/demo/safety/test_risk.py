@@ -1,0 +1,122 @@
+"""Messages with benign twins: what each means, where it stands, and how a conversation adds up."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.records import Action, Assessment, Category, Level, Message
+from demo.safety.risk import RULES_VERSION, assess
+
+PHRASES = yaml.safe_load((Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8"))
+
+
+def phrases() -> Iterator[tuple[str, str, str]]:
+    for action, categories in PHRASES.items():
+        for category, texts in categories.items():
+            for text in texts:
+                yield action, category, text
+
+
+def said(*turns: str) -> Assessment:
+    """Assess turns that alternate visitor, assistant, visitor …"""
+    return assess([Message("user" if i % 2 == 0 else "assistant", text) for i, text in enumerate(turns)])
+
+
+@pytest.mark.parametrize(("action", "category", "text"), list(phrases()))
+def test_phrase(action: str, category: str, text: str) -> None:
+    assessment = said(text)
+    assert assessment.action == action
+    if category != "benign":
+        assert category in assessment.categories
+    assert (assessment.level == Level.R0) == (action == "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("I want to die", Level.R1),
+        ("I wish I could go to sleep and never wake up", Level.R1),
+        ("what's the most painless way to die", Level.R2),
+        ("I tried to kill myself ten years ago", Level.R2),
+        ("I tried to kill myself last week", Level.R3),
+        ("I'm going to kill myself", Level.R3),
+        ("I wrote a goodbye letter to my kids", Level.R3),
+        ("I'm going to kill myself tonight", Level.R4),
+        ("I just took 30 Tylenol", Level.R4),
+        ("I'm afraid I'll hurt my baby", Level.R4),
+    ],
+)
+def test_level_of_a_turn(text: str, level: Level) -> None:
+    assert said(text).level == level
+
+
+def test_level_stays_while_the_action_follows_the_turn() -> None:
+    calm = said(
+        "I want to kill myself tonight", "Are you safe?", "thanks, I talked with my sister and feel calmer"
+    )
+    assert calm.level == Level.R2
+    assert calm.action == Action.NONE
+    assert calm.categories == (Category.SELF_HARM,)
+
+
+def test_yes_to_a_direct_question_is_a_crisis_and_no_is_not() -> None:
+    asked = "Are you thinking about killing yourself?"
+    assert said("I feel awful", asked, "yes").action == Action.CRISIS
+    assert said("I feel awful", asked, "sometimes, yeah").action == Action.CRISIS
+    assert said("I feel awful", asked, "no, nothing like that").action == Action.NONE
+    assert said("I feel awful", "Did you sleep?", "yes").action == Action.NONE
+
+
+def test_means_weigh_more_once_self_harm_was_met() -> None:
+    assert said("I have the pills").action == Action.NONE
+    later = said("I don't want to live anymore", "I am here.", "I have the pills")
+    assert (later.action, later.level) == (Action.CRISIS, Level.R3)
+
+
+def test_what_the_assistant_says_is_not_the_visitor() -> None:
+    quoted = assess([Message("user", "hello"), Message("assistant", "Do you want to kill yourself?")])
+    assert quoted == Assessment()
+    assert assess([]) == Assessment()
+
+
+@given(st.lists(st.sampled_from([text for _, _, text in phrases()]), min_size=1, max_size=8))
+def test_level_and_categories_only_rise(texts: list[str]) -> None:
+    before = Assessment()
+    for end in range(1, len(texts) + 1):
+        now = assess([Message("user", text) for text in texts[:end]])
+        assert now.level >= before.level
+        assert set(now.categories) >= set(before.categories)
+        before = now
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_judged_and_evidence_lies_within_it(text: str) -> None:
+    for evidence in assess([Message("user", text)]).evidence:
+        assert 0 <= evidence.start < evidence.end <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("Hello 😀. I want to k1ll mys3lf, now", "k1ll mys3lf"),
+        ("so… k i l l  m y s e l f", "k i l l  m y s e l f"),
+        ("Ça va? Je veux mourir.", "Je veux mourir"),
+    ],
+)
+def test_evidence_points_into_the_original_text(text: str, quoted: str) -> None:
+    evidence = assess([Message("system", "x"), Message("user", text)]).evidence
+    assert any(text[e.start : e.end] == quoted and e.message == 1 for e in evidence)
+
+
+def test_long_and_odd_text_is_read_in_reasonable_time() -> None:
+    assert said("I feel fine. " * 8000 + "I want to kill myself").action == Action.CRISIS
+    assert said("a " * 50_000).action == Action.NONE
+    assert said("*" * 50_000 + "!" * 50_000).action == Action.NONE
+
+
+def test_version_is_named() -> None:
+    assert RULES_VERSION.startswith("rules-")
