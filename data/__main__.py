@@ -28,6 +28,8 @@ def prepare(
     from data.corpora.prepare import prepare as prepare_corpus
     from data.corpora.report import counts_table
 
+    if root is None:
+        typer.echo("Reading from the Hugging Face Hub …", err=True)
     manifest = prepare_corpus(names, out, datetime.now(UTC), root, _bar)
     typer.echo(counts_table(manifest))
     typer.echo(f"\nWritten to {out}, sha256 {manifest['sha256'][:12]}. The test split is never trained on.")

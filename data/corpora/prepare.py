@@ -3,6 +3,8 @@
 Sets are taken in the order of `SOURCES`, so that the same sets make the same files in whatever order they are named.
 """
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +35,7 @@ class Counts:
     splits: Counter[str] = field(default_factory=Counter)
     origin: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    rows_sha256: str = ""  # of the columns read, whatever file format they came in
 
     @property
     def kept(self) -> int:
@@ -50,6 +53,7 @@ class Counts:
             "licence": self.source.licence,
             "origin": self.origin,
             "files": self.files,
+            "rows_sha256": self.rows_sha256,
             "rows_read": self.read,
             "kept": self.kept,
             "dropped": dict(sorted(self.dropped.items())),
@@ -90,11 +94,14 @@ def prepare(
 def add_table(corpus: Corpus, table: Table, progress: Progress = lambda rows, name, count: rows) -> None:
     counts = Counts(table.source, origin=table.origin, files=table.files)
     corpus.counts.append(counts)
+    digest = hashlib.sha256()
     for number, row in enumerate(progress(table.rows, table.source.name, table.count)):
         counts.read += 1
+        digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
         reason = _add_pair(corpus, counts, number, table.source.read(row))
         if reason:
             counts.dropped[reason] += 1
+    counts.rows_sha256 = digest.hexdigest()
     if not counts.usable:
         reasons = (
             ", ".join(f"{reason.replace('_', ' ')} {n}" for reason, n in counts.dropped.items()) or "no rows"

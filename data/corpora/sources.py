@@ -43,8 +43,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one set and where they came from: `files` maps a name to its SHA-256 (Hub addresses hold the
-    revision, and their SHA-256 is empty where the Hub gives none)."""
+    """The rows of one set and where they came from: `files` maps a file's name to its SHA-256, or, from the Hub, the
+    address with its revision to nothing."""
 
     source: Source
     rows: Iterable[Mapping[str, Any]]
@@ -161,10 +161,13 @@ def _from_folder(source: Source, folder: Path) -> Table:
 
 
 def _from_hub(source: Source) -> Table:
+    """The Hub's revision is the name of the folder in which `datasets` keeps what it fetched."""
     loaded = _load(source, source.hub_id, None)
-    checksums = loaded.info.download_checksums or {}
-    hashes = {address: str(found.get("checksum") or "") for address, found in checksums.items()}
-    return Table(source, loaded.select_columns(_present(source, loaded)), len(loaded), "hub", hashes)
+    folders = {Path(entry["filename"]).parent.name for entry in loaded.cache_files}
+    revisions = {
+        f"hf://datasets/{source.hub_id}@{name}": "" for name in folders if re.fullmatch("[0-9a-f]{40}", name)
+    }
+    return Table(source, loaded.select_columns(_present(source, loaded)), len(loaded), "hub", revisions)
 
 
 _OPTIONAL = ("questionTitle", "topic")
@@ -181,14 +184,14 @@ def _present(source: Source, loaded: Any) -> list[str]:
 
 
 def _load(source: Source, path: str, cache: str | None) -> Any:
-    """From the Hub its own progress and retries are shown; a folder is read in silence."""
+    """What the libraries log is silenced, since it is raised as well; downloads from the Hub show their progress."""
     import datasets
     import huggingface_hub
 
     verbosity = datasets.logging.get_verbosity(), huggingface_hub.logging.get_verbosity()
+    datasets.logging.set_verbosity(logging.CRITICAL)
+    huggingface_hub.logging.set_verbosity(logging.CRITICAL)
     if cache is not None:
-        datasets.logging.set_verbosity(logging.CRITICAL)  # it would log what is raised anyway
-        huggingface_hub.logging.set_verbosity_error()
         datasets.disable_progress_bars()
     try:
         return datasets.load_dataset(path, split="train", cache_dir=cache)
@@ -209,7 +212,7 @@ def _why_not(source: Source, error: Exception, local: bool) -> AppError:
         return Invalid(f"{source.name}: its files are broken or not in the Hub's format ({reason}).")
     if isinstance(error, OSError) and "exist" not in str(error):
         hint = "Try again later, or give a folder with its files: --from DIR."
-        return Unavailable(f"{source.hub_id} cannot be reached on the Hub. {hint}")
+        return Unavailable(f"{source.hub_id} cannot be fetched from the Hub ({type(error).__name__}). {hint}")
     return NotFound(
         f"{source.hub_id} cannot be read from the Hub ({type(error).__name__}). --from DIR reads a copy."
     )

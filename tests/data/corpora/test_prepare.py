@@ -94,6 +94,7 @@ def test_prepare_is_the_same_in_any_order_and_keeps_the_old_on_failure(tmp_path)
     first = prepare(["amod", "mpingale", "heliosbrahma"], out, NOW, tmp_path / "sets")
     again = prepare(["heliosbrahma", "mpingale", "amod"], tmp_path / "again", NOW, tmp_path / "sets")
     assert first == again
+    assert len({source["rows_sha256"] for source in first["sources"]}) == 3
     assert first["created"] == "2026-01-02T00:00:00+00:00"
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     (tmp_path / "sets" / HELIOS.folder / "rows.jsonl").write_text('{"words": "no such column"}\n')

@@ -1,6 +1,7 @@
 """The three sets as the Hub has them, in files written here: good rows, nulls, other types, what is missing or broken."""
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -97,6 +98,16 @@ def test_files_are_hashed_and_a_changed_file_is_read_anew(tmp_path):
     assert list(before.files) == list(after.files) == ["combined_dataset.json"]
     assert before.files != after.files
     assert list(after.rows) == [{"Context": "c", "Response": "d"}]
+
+
+def test_without_a_folder_a_set_is_loaded_by_its_id(tmp_path, monkeypatch):
+    """`load_dataset` takes a folder where it takes a Hub id: the id here is one, as no test may need the Hub."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = folder_of(tmp_path, AMOD, [{"Context": "a", "Response": "b", "Other": "c"}])
+    table = open_table(replace(AMOD, hub_id=str(folder)))
+    assert (table.origin, table.count, list(table.rows)) == ("hub", 1, [{"Context": "a", "Response": "b"}])
 
 
 @pytest.mark.parametrize(
