@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     ] = 1.0
     sign_in_hours: Annotated[int, Field(ge=1, le=168, description="hours a sign-in lasts")] = 12
 
+    synthetic: Annotated[
+        bool, Field(description="marks all conversations and people as synthetic, for tests and trials")
+    ] = False
     contact: Annotated[
         str, Field(description="who answers for this deployment; shown to visitors and in model cards")
     ] = ""
