@@ -52,6 +52,7 @@ class LocalBackend:
         self._concurrent, self._queue_limit = concurrent, queue_limit
         self.prompt_version = prompt_version(is_starter(model))
         self._model: ChatModel | None = None
+        self._revision = ""  # of the model in memory, whatever becomes of its files
         self._found: dict[str, Found] = {}
         self._wake = threading.Condition()  # guards all that follows
         self._waiting: deque[_Request] = deque()
@@ -63,7 +64,7 @@ class LocalBackend:
         """Known from the first chunk on at no cost; before, a large folder's digest may take seconds (`revision_of`)."""
         return Identity(
             own_name(self._name),
-            revision_of(self._name, self._asked),
+            self._revision if self._model else revision_of(self._name, self._asked),
             own_name(adapter) if adapter else "",
             revision_of(adapter) if adapter else "",
         )
@@ -142,9 +143,9 @@ class LocalBackend:
     def _work(self) -> None:
         try:
             while self._rest():
-                self._load()
-                self._admit()
-                self._round()
+                if self._load():
+                    self._admit()
+                    self._round()
             self._fail_all(Unavailable("The chat is being shut down. Please come back in a minute."))
         except BaseException as error:
             log.error("the generation worker failed: %s", type(error).__name__)
@@ -159,17 +160,18 @@ class LocalBackend:
             self._load_wanted = False
             return not self._closing
 
-    def _load(self) -> None:
-        if self._model is not None:
-            return
-        try:
-            found = find_model(self._name, self._asked)
-            revision_of(self._name, self._asked)  # so that `identity` need not read the weights
-            self._model = ChatModel(found)
-            self.prompt_version = prompt_version(is_starter(str(found.folder)))
-        except AppError as error:
-            log.error("%s", error)
-            self._fail_all(error)
+    def _load(self) -> bool:
+        """Whether the model is there. Who waits is told why not; the next request tries again."""
+        if self._model is None:
+            try:
+                found = find_model(self._name, self._asked)
+                self._revision = found.revision or revision_of(str(found.folder))
+                self._model = ChatModel(found)
+                self.prompt_version = prompt_version(is_starter(str(found.folder)))
+            except AppError as error:
+                log.error("%s", error)
+                self._fail_all(error)
+        return self._model is not None
 
     def _admit(self) -> None:
         while True:

@@ -55,7 +55,7 @@ class ChatModel:
         self._model: Any = _load_weights(found, kind).to(device).eval()
         self._adapters = Adapters(self._model, found.name, found.revision or revision_of(str(found.folder)))
         self._starter = is_starter(str(found.folder))
-        self._controls = sorted(self._tokenizer.get_added_vocab(), key=len, reverse=True)
+        self._controls = [t.content for t in self._tokenizer.added_tokens_decoder.values() if t.special]
         self._ends = _ends(self._model, self._tokenizer)
         self._context = _context(self._model, self._tokenizer)
         if device == "cpu" and self._model.num_parameters() < SMALL:

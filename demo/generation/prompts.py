@@ -3,6 +3,7 @@
 A prompt that changes gets a new version: the log keeps it with every response.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from data.errors import Invalid
@@ -20,6 +21,8 @@ LISTENER = (
 # The starter was trained without a system prompt and is confused by one.
 STARTER_VERSION = "none-1"
 
+CONTROL = re.compile(r"<\|(?=\w+\|>)")
+
 Count = Callable[[Sequence[Message]], int]
 
 
@@ -28,11 +31,22 @@ def prompt_version(starter: bool) -> str:
 
 
 def with_prompt(messages: Sequence[Message], starter: bool) -> list[Message]:
-    """The conversation as the model is to read it; raises `Invalid` when there is nothing to answer."""
+    """The conversation as the model is to read it; raises `Invalid` when there is nothing to answer.
+
+    Speakers alternate, as some templates insist: a reply that was stopped before its first word is left out, and
+    messages sent in a row become one.
+    """
     if not any(m.role != "system" for m in messages):
         raise Invalid("There is no message to answer.")
-    clean = [Message(m.role, readable(m.content)) for m in messages]
-    return clean if starter else [Message("system", LISTENER), *clean]
+    said = [] if starter else [Message("system", LISTENER)]
+    for message in messages:
+        text = disarmed(readable(message.content))
+        if message.role == "assistant" and not text.strip():
+            continue
+        if said and said[-1].role == message.role:
+            text = f"{said.pop().content}\n\n{text}"
+        said.append(Message(message.role, text))
+    return said
 
 
 def readable(text: str) -> str:
@@ -40,8 +54,12 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def disarmed(text: str, controls: Iterable[str]) -> str:
-    """`text` with the tokenizer's control tokens broken up, so that nobody can write a turn that was not theirs."""
+def disarmed(text: str, controls: Iterable[str] = ()) -> str:
+    """`text` with control tokens broken up, so that nobody can write a turn that was not theirs.
+
+    Llama 3's kind always, since a remote server's tokenizer is not known; a tokenizer's own are given in `controls`.
+    """
+    text = CONTROL.sub("< |", text)
     for control in controls:
         if control and control in text:
             text = text.replace(control, f"{control[0]} {control[1:]}")

@@ -16,6 +16,7 @@ from demo.generation.text import TextStream
 from tests.demo.generation.tiny import CONTEXT, GREEDY, HELLO, chunks, collect, greedy, loaded
 
 LONG = Sampling(max_new_tokens=100, temperature=0.0, top_p=1.0)
+LONGEST = Sampling(max_new_tokens=400, temperature=0.0, top_p=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +106,11 @@ def test_beyond_the_queue_the_chat_says_that_it_is_busy(using):
 
 def test_a_closed_or_cancelled_reply_stops_before_its_next_token(using):
     async def work(backend):
-        stream = backend.stream(HELLO, LONG)
+        stream = backend.stream(HELLO, LONGEST)
         await anext(stream)
         request = backend._active[0]
         await stream.aclose()
-        task = asyncio.create_task(collect(backend, sampling=LONG))
+        task = asyncio.create_task(collect(backend, sampling=LONGEST))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -118,7 +119,7 @@ def test_a_closed_or_cancelled_reply_stops_before_its_next_token(using):
         return request.reply.reply_tokens, text
 
     made, text = using(work, concurrent=1, queue_limit=0)
-    assert made < LONG.max_new_tokens
+    assert made < LONGEST.max_new_tokens
     assert text == using(collect)
 
 
