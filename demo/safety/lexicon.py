@@ -36,7 +36,8 @@ _NOT_SAID = "|".join(sorted(NEGATORS))
 @dataclass(frozen=True)
 class Pattern:
     regex: re.Pattern[str]
-    anchors: frozenset[str]  # one of these words, or a word beginning with one that ends in *, must be there
+    anchors: frozenset[str]  # one of these words must be there,
+    stems: tuple[str, ...]  # or a word that begins with one of these
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ class _Grammar:
         source, anchors = self._sequence(line)
         if not anchors:
             raise ValueError(f"the pattern {line!r} has no word that must be there")
-        return Pattern(re.compile(source + "(?= )"), anchors)
+        stems = tuple(anchor[:-1] for anchor in anchors if anchor.endswith("*"))
+        return Pattern(re.compile(source + "(?= )"), anchors, stems)
 
     def _sequence(self, line: str) -> tuple[str, frozenset[str]]:
         """The expression, and the most telling set of words of which one must be present."""
@@ -268,16 +270,13 @@ def _spans(
         begin = words.offsets[first] if first < len(words.words) else stop
         stop = words.offsets[last] + 1 if last < len(words.words) else stop
     for pattern in patterns:
-        if pattern.anchors.isdisjoint(present) and not _begins(pattern.anchors, present):
+        if pattern.anchors.isdisjoint(present) and not (
+            pattern.stems and any(word.startswith(pattern.stems) for word in present)
+        ):
             continue
         for match in pattern.regex.finditer(words.text, begin, stop):
             if match.end() > match.start():
                 yield words.index_at(match.start()), words.index_at(match.end() - 1) + 1
-
-
-def _begins(anchors: frozenset[str], present: frozenset[str]) -> bool:
-    stems = tuple(anchor[:-1] for anchor in anchors if anchor.endswith("*"))
-    return bool(stems) and any(word.startswith(stems) for word in present)
 
 
 def _expansions(expand: Mapping[str, str]) -> dict[str, str]:

@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from data.records import Action, Assessment, Category, Level, Message
 from demo.safety.risk import RULES_VERSION, assess
 
-PHRASES = yaml.safe_load((Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8"))
+FOLDER = Path(__file__).parent
 
 
 def phrases() -> Iterator[tuple[str, str, str]]:
-    for action, categories in PHRASES.items():
-        for category, texts in categories.items():
-            for text in texts:
-                yield action, category, text
+    """Action, category and message of the first set and of the second, which was written before it was tried."""
+    for name in ("phrases.yaml", "phrases_second.yaml"):
+        for action, categories in yaml.safe_load((FOLDER / name).read_text(encoding="utf-8")).items():
+            for category, texts in categories.items():
+                for text in texts:
+                    yield action, category, text
 
 
 def said(*turns: str) -> Assessment:
