@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session as Transaction
+from sqlalchemy.orm import aliased
 
 from data.errors import NotFound
 from data.records import AdapterStatus, Decision
@@ -77,9 +78,11 @@ def list_adapters_that_saw(tx: Transaction, session_id: str) -> Sequence[str]:
 def count_waiting_pairs(tx: Transaction) -> int:
     """Approved or corrected responses with training consent that the champion has not seen."""
     champion = get_champion(tx)
+    choice = aliased(Consent)
     newest = (
-        select(func.max(Consent.id))
-        .where(Consent.session_id == Response.session_id, Consent.kind == "training")
+        select(func.max(choice.id))
+        .where(choice.session_id == Response.session_id, choice.kind == "training")
+        .correlate(Response)
         .scalar_subquery()
     )
     waiting = (
