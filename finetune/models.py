@@ -33,7 +33,6 @@ def check_model(model: str) -> None:
 def load_tokenizer(model: str, revision: str = "") -> "PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
-    check_model(model)
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or None)
     except (OSError, ValueError) as error:

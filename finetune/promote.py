@@ -90,6 +90,10 @@ class Promotions:
         with self._database.transaction() as tx:
             found = self._offered(tx, adapter)
             people = _approvers(tx, adapter)
+            if by and not can_approve(get_person(tx, by)):
+                raise Forbidden(
+                    "Promoting takes a verified licence, or an engineer's or administrator's account."
+                )
             missing = _missing(people)
             if missing:
                 raise GateFailed(f"{adapter} cannot be promoted yet: {missing}.")

@@ -89,6 +89,8 @@ class Run:
 
 def create_run(settings: Settings, recipe: Recipe, inputs: Inputs, now: datetime, name: str = "") -> Run:
     """A queued run. Its recipe names the model and holds every number. Raises Invalid, Conflict or Unavailable."""
+    if not inputs.folders():
+        raise Invalid("Nothing to train on: give --export DIR or --corpus DIR.")
     name = name or f"run-{now:%Y%m%d-%H%M%S}"
     if not NAME.fullmatch(name):
         raise Invalid(

@@ -23,7 +23,7 @@ from finetune.config import Recipe
 from finetune.encode import Row, encode, to_dataset
 from finetune.jobs import Stopped, note_progress, working
 from finetune.mixture import read_mixture, recall_mixture
-from finetune.models import base_identity, load_base, load_tokenizer, portable, weights_digest
+from finetune.models import base_identity, check_model, load_base, load_tokenizer, portable, weights_digest
 from finetune.runs import Run, read_history, write_whole
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def train(run: Run, settings: Settings, stop: threading.Event | None = None) -> 
 
 
 def _read_rows(run: Run, recipe: Recipe) -> tuple[list[Row], list[Row]]:
+    check_model(recipe.model)
     tokenizer = load_tokenizer(recipe.model, recipe.revision)
     known = run.read("data") if (run.folder / "data.json").is_file() else None
     mixture = recall_mixture(run.inputs(), known) if known else read_mixture(run.inputs(), recipe)
