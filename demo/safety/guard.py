@@ -31,7 +31,7 @@ REASONS = (
 _TAIL = 400  # characters before the sentence that are read again with it
 
 _CONTACT = re.compile(
-    r"[\w.+-]+\s?(?:@|\(at\)|\[at\]|\sat\s(?=\w+\s?\.\s?com))\s?[\w-]+(?:\.|\sdot\s)[a-z]{2,}"
+    r"[\w.+-]+\s?(?:@|\(at\)|\[at\]|\bat\s(?=[\w-]+\s?(?:\.|dot)\s?(?:com|org|net)\b))\s?[\w-]+\s?(?:\.|\bdot\s)[a-z]{2,}"
     r"|https?://|\bwww\.|\b[a-z0-9-]{2,}\s?\.(?:com|org|net|gov|edu|info|io|app|co\.uk|org\.uk|ie|ca|nz|de|fr)\b(?!\w)"
     r"|\b(?:call|dial|text|ring|phone|message|reach|contact|line|number|hotline|helpline|sms|whatsapp)\b[^.?!\n]{0,40}?"
     r"(?<![\d,.])(?:\d[\s().-]?){3,}(?!\d|[,.]\d|\s?(?:%|percent|times|hours|days|weeks|minutes|years|people|steps|words|mg))"

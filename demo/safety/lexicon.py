@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ _GAP = re.compile(r"\.\.(\.?)(\d*)")
 _COMMON = frozenset(
     ("have", "that", "this", "with", "want", "like", "feel", "been", "will", "going", "would", "they", "them")
 )
+_MOST_HITS = 20  # of one rule in one message
+_WINDOW = 40  # words either side in which a benign phrase is looked for
 _NOT_SAID = "|".join(sorted(NEGATORS))
 
 
@@ -85,18 +88,20 @@ class Lexicon:
     def find(self, words: Words, met: Iterable[Category] = ()) -> list[Hit]:
         """Every rule that holds in a message; `met` are the categories that the conversation met before it."""
         present = frozenset(words.words)
-        return [
-            hit
-            for rule in self.rules
-            if rule.after is None or rule.after in met
-            for first, last in _spans(rule.patterns, words, present)
-            if (hit := self._judge(rule, words, present, first, last)) is not None
-        ]
+        hits: list[Hit] = []
+        for rule in self.rules:
+            if rule.after is None or rule.after in met:
+                found = (
+                    self._judge(rule, words, present, *span) for span in _spans(rule.patterns, words, present)
+                )
+                hits.extend(islice((hit for hit in found if hit), _MOST_HITS))
+        return hits
 
     def _judge(self, rule: Rule, words: Words, present: frozenset[str], first: int, last: int) -> Hit | None:
         if rule.negation and self._negated(words, first):
             return None
-        if any(a < last and b > first for a, b in _spans(rule.benign, words, present)):
+        around = (first - _WINDOW, last + _WINDOW)  # keeps the cost linear in the message
+        if any(a < last and b > first for a, b in _spans(rule.benign, words, present, around)):
             return None
         sentence = words.sentence_of(first)
         if rule.frame and self._framed(words, present, sentence, first):

@@ -31,24 +31,22 @@ class SentenceSplitter:
 
     def __init__(self) -> None:
         self._pending = ""
-        self._from = 0  # where to look on: nothing before it ends a sentence
 
     def feed(self, chunk: str) -> list[str]:
         """Sentences that this chunk has finished, with the white space after them."""
         self._pending += chunk
         sentences, start = [], 0
-        for match in _END.finditer(self._pending, self._from):
+        for match in _END.finditer(self._pending):
             if match["mark"] and self._goes_on(start, match.start("space"), match.end()):
                 continue
             sentences.append(self._pending[start : match.end()])
             start = match.end()
         self._pending = self._pending[start:]
-        self._from = self._settled()
         return sentences
 
     def flush(self) -> list[str]:
         """What is left when nothing more comes."""
-        rest, self._pending, self._from = self._pending, "", 0
+        rest, self._pending = self._pending, ""
         return [rest] if rest else []
 
     def _goes_on(self, start: int, end: int, following: int) -> bool:
@@ -58,7 +56,3 @@ class SentenceSplitter:
             return True
         lower = after.islower()
         return lower and (before.endswith(("...", "…")) or _ABBREVIATION.search(before) is not None)
-
-    def _settled(self) -> int:
-        """Keep marks and white space at the end in view: a later chunk may carry them on."""
-        return len(self._pending.rstrip().rstrip(".!?…\"'”’)]*_。！？।」』").rstrip())

@@ -29,11 +29,12 @@ NEGATORS = frozenset(
 END = "."  # ends a sentence, as does QUESTION
 QUESTION = "?"
 
+_LONGEST = 80  # words
 _INVISIBLE = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF, 0xAD])
 _HIDDEN = "\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad"
 _LOOKALIKE = str.maketrans("авеікмнорстухѕј", "abeikmhopctyxsj")
 _TOKEN = re.compile(
-    rf"(?P<apart>(?<![^\W_])[^\W\d_](?:[ .\-_*]{{1,3}}[^\W\d_]){{2,}}(?![^\W_]|['’]))"
+    rf"(?P<apart>(?<![^\W_])[^\W\d_](?:[ .\-_*]{{1,3}}[^\W\d_]){{2,59}}(?![^\W_]|['’]))"
     rf"|(?P<word>[^\W_@$](?:[^\W_@$]|[{_HIDDEN}\u0900-\u0963]|['’`´](?=\w)|[*@$!|](?=[^\W_]))*|[@$*](?:[^\W_]|[*@$!|](?=\w))+)"
     r"|(?P<end>(?<!\.)\.(?!\.)|[!?]+|\n\s*\n|[。！？।])|(?P<pause>\.\.+|…|[,;:()\"“”\n—–])"
 )
@@ -89,11 +90,11 @@ class Words:
         return bisect_right(self.offsets, position) - 1
 
     def sentence_of(self, index: int) -> tuple[int, int]:
-        """First word and one past the last word of the sentence around word `index`."""
+        """First word and one past the last word of the sentence around word `index`, at most 80 words either way."""
         first = last = index
-        while first > 0 and self.words[first - 1] not in (END, QUESTION):
+        while first > max(0, index - _LONGEST) and self.words[first - 1] not in (END, QUESTION):
             first -= 1
-        while last < len(self.words) and self.words[last] not in (END, QUESTION):
+        while last < min(len(self.words), index + _LONGEST) and self.words[last] not in (END, QUESTION):
             last += 1
         return first, last
 
