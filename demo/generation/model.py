@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TURN_ENDS = ("<|eot_id|>", "<|end_of_text|>", "<|im_end|>", "<|eom_id|>")
 # A model this small is fastest on one core: splitting its work costs more than it saves.
 SMALL = 100_000_000
-DEFAULT_CONTEXT = 2048
+# Llama 3's own context. Models that allow more are held to it: a visitor's cache grows with every token of it.
+LONGEST_CONTEXT = 8192
 log = logging.getLogger(__name__)
 
 
@@ -184,8 +185,9 @@ def _ends(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> fro
 
 
 def _context(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
-    # Tokenizers without a limit say 1e30.
-    return min(getattr(model.config, "max_position_embeddings", DEFAULT_CONTEXT), tokenizer.model_max_length)
+    # Tokenizers without a limit of their own say 1e30.
+    configured = getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT)
+    return min(configured, tokenizer.model_max_length, LONGEST_CONTEXT)
 
 
 def _processors(config: Any, sampling: Sampling) -> "LogitsProcessorList":

@@ -182,29 +182,49 @@ def test_a_revision_is_of_the_weights_alone(copied):
     assert folders.revision_of(str(copied)) != before
 
 
-def test_a_hub_snapshot_is_known_by_its_commit(monkeypatch, tmp_path, tiny_model_dir):
-    """A model in the Hub's own cache layout, as `snapshot_download` leaves it."""
-    commit = "a" * 40
-    cache = tmp_path / "models--org--tiny"
-    shutil.copytree(tiny_model_dir, cache / "snapshots" / commit)
-    (cache / "refs").mkdir()
-    (cache / "refs" / "main").write_text(commit)
-    code = (
-        "import asyncio\n"
-        "from demo.generation.local import LocalBackend\n"
-        "from demo.generation.backend import Sampling\n"
-        "from data.records import Message\n"
-        "async def work():\n"
-        "    backend = LocalBackend('org/tiny')\n"
-        "    said = [c async for c in backend.stream([Message('user', 'hello')], Sampling(3, 0.0, 1.0))]\n"
-        "    await backend.close()\n"
-        "    return said[-1].reply_tokens, backend.identity()\n"
-        "print(asyncio.run(work()))"
-    )
+def in_hub_cache(cache, repo, folder, commit):
+    """A folder in the layout that `snapshot_download` leaves."""
+    kept = cache / f"models--{repo.replace('/', '--')}"
+    shutil.copytree(folder, kept / "snapshots" / commit)
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text(commit)
+
+
+ASK_THE_HUB = """
+import asyncio, dataclasses, json
+from demo.generation.local import LocalBackend
+from tests.demo.generation.tiny import collect
+async def work():
+    backend = LocalBackend('org/tiny')
+    texts = await collect(backend), await collect(backend, adapter='org/lora')
+    await backend.close()
+    print(json.dumps([*texts, dataclasses.asdict(backend.identity('org/lora'))]))
+asyncio.run(work())
+"""
+
+
+def test_hub_ids_are_served_from_the_hubs_cache_and_known_by_their_commits(
+    monkeypatch, tmp_path, tiny_model_dir, tiny_adapters, using
+):
+    in_hub_cache(tmp_path, "org/tiny", tiny_model_dir, "a" * 40)
+    in_hub_cache(tmp_path, "org/lora", tiny_adapters[0], "b" * 40)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout.strip().startswith("(3, Identity(model='org/tiny', model_revision='" + commit)
+    said = subprocess.run(
+        [sys.executable, "-c", ASK_THE_HUB], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    *texts, identity = json.loads(said.stdout.splitlines()[-1])
+
+    async def work(backend):
+        return [await collect(backend), await collect(backend, adapter=str(tiny_adapters[0]))]
+
+    assert texts == using(work)
+    assert identity == {
+        "model": "org/tiny",
+        "model_revision": "a" * 40,
+        "adapter": "org/lora",
+        "adapter_revision": "b" * 40,
+    }
 
 
 @pytest.mark.skipif(not (STARTER / "config.json").exists(), reason="the starter has not been built")

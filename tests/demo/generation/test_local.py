@@ -1,5 +1,6 @@
 import asyncio
 import json
+import random
 import shutil
 import threading
 from pathlib import Path
@@ -136,6 +137,32 @@ def test_a_waiting_visitor_who_leaves_is_forgotten(using):
         return left
 
     assert using(work, concurrent=1) == 0
+
+
+def test_many_visitors_come_and_leave_at_any_moment(using):
+    chance = random.Random(3)
+
+    async def visit(backend):
+        stream = backend.stream(HELLO, Sampling(chance.randint(1, 30), 0.8, 0.9, seed=1))
+        try:
+            for _ in range(chance.randint(0, 20)):
+                await anext(stream)
+        except (StopAsyncIteration, Unavailable) as error:
+            return type(error)
+        finally:
+            await stream.aclose()
+
+    async def work(backend):
+        visits = [asyncio.create_task(visit(backend)) for _ in range(60)]
+        for task in chance.sample(visits, 20):
+            await asyncio.sleep(0.01)
+            task.cancel()
+        await asyncio.gather(*visits, return_exceptions=True)
+        said = [r for r in await asyncio.gather(*visits, return_exceptions=True) if isinstance(r, Exception)]
+        text = await collect(backend)
+        return said, len(backend._waiting), text
+
+    assert using(work, concurrent=3, queue_limit=40) == ([], 0, using(collect))
 
 
 def test_several_event_loops_can_ask(tiny_model_dir):
