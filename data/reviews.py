@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import Boolean, Integer, bindparam, delete, exists, func, select, tuple_
 from sqlalchemy.orm import Session as Transaction
 from sqlalchemy.orm import selectinload
 
 from data.errors import NotFound
-from data.records import Level, QueueState
+from data.records import QueueState
 from data.schema import (
     Adjudication,
     Draft,
@@ -43,32 +43,63 @@ def get_entry(tx: Transaction, response_id: str, lock: bool = False) -> QueueEnt
     return found
 
 
-def find_claimable(tx: Transaction, state: QueueState, level: Level, flagged: bool, reviewer_id: str,
+def find_block(tx: Transaction, state: QueueState, below: tuple[int, bool] | None) -> tuple[int, bool] | None:
+    """The most pressing (level, flagged) that has entries in `state`, of those below `below`; one step in the index."""
+    level, flagged = below or (_ABOVE_ALL, False)
+    found = tx.execute(_BLOCK, {"state": state, "level": level, "flagged": flagged}).first()
+    return (found.level, found.flagged) if found else None
+
+
+def find_claimable(tx: Transaction, state: QueueState, level: int, flagged: bool, reviewer_id: str,
                    skip: Sequence[str], now: datetime) -> QueueEntry | None:  # fmt: skip
     """The oldest entry of one block of the queue that this person may take, locked; passes over locked ones."""
-    entry = (
+    query = _TO_ADJUDICATE if state == QueueState.ADJUDICATION else _TO_REVIEW
+    given = {
+        "state": state,
+        "level": level,
+        "flagged": flagged,
+        "reviewer": reviewer_id,
+        "skip": skip,
+        "now": now,
+    }
+    return tx.scalars(query, given).one_or_none()
+
+
+def _claimable(room: Any) -> Any:
+    reviewed = exists().where(
+        Review.response_id == QueueEntry.response_id, Review.reviewer_id == bindparam("reviewer")
+    )
+    return (
         select(QueueEntry)
-        .where(QueueEntry.state == state, QueueEntry.level == level, QueueEntry.flagged == flagged)
-        .where(
-            ~exists().where(Review.response_id == QueueEntry.response_id, Review.reviewer_id == reviewer_id)
-        )
-        .where(_has_room(state, now))
+        .where(QueueEntry.state == bindparam("state"), QueueEntry.level == bindparam("level"))
+        .where(QueueEntry.flagged == bindparam("flagged"), ~reviewed, room)
+        .where(QueueEntry.response_id.not_in(bindparam("skip", expanding=True)))
         .order_by(QueueEntry.at)
         .limit(1)
         .with_for_update(skip_locked=True, of=QueueEntry)
     )
-    if skip:
-        entry = entry.where(QueueEntry.response_id.not_in(skip))
-    return tx.scalars(entry).one_or_none()
 
 
-def _has_room(state: QueueState, now: datetime) -> Any:
-    held = select(func.count()).where(Lease.response_id == QueueEntry.response_id, Lease.expires_at > now)
-    if state == QueueState.ADJUDICATION:
-        return held.where(Lease.slot == ADJUDICATION_SLOT).scalar_subquery() == 0
-    given = select(func.count()).where(Review.response_id == QueueEntry.response_id)
-    held = held.where(Lease.slot != ADJUDICATION_SLOT)
-    return given.scalar_subquery() + held.scalar_subquery() < QueueEntry.reviews_needed
+def _live_leases(*where: Any) -> Any:
+    live = select(func.count()).where(Lease.response_id == QueueEntry.response_id)
+    return live.where(Lease.expires_at > bindparam("now"), *where).scalar_subquery()
+
+
+# Built once: making these statements costs more than running them.
+_ABOVE_ALL = 99
+_GIVEN = select(func.count()).where(Review.response_id == QueueEntry.response_id).scalar_subquery()
+_TO_REVIEW = _claimable(_GIVEN + _live_leases(Lease.slot != ADJUDICATION_SLOT) < QueueEntry.reviews_needed)
+_TO_ADJUDICATE = _claimable(_live_leases(Lease.slot == ADJUDICATION_SLOT) == 0)
+_BLOCK = (
+    select(QueueEntry.level, QueueEntry.flagged)
+    .where(QueueEntry.state == bindparam("state"))
+    .where(
+        tuple_(QueueEntry.level, QueueEntry.flagged)
+        < tuple_(bindparam("level", type_=Integer), bindparam("flagged", type_=Boolean))
+    )
+    .order_by(QueueEntry.level.desc(), QueueEntry.flagged.desc())
+    .limit(1)
+)
 
 
 def list_conversation(tx: Transaction, session_id: str) -> Sequence[Turn]:

@@ -20,7 +20,6 @@ from data.schema import Lease, QueueEntry
 from review import policy
 from review.accounts import Person, get_person
 from review.cases import Case, build_case
-from review.priority import blocks
 
 MOST_SKIPPED = 200
 TRIES = 8
@@ -34,9 +33,6 @@ class Claims:
 
     def next(self, person_id: str, state: QueueState, now: datetime, skip: Sequence[str]) -> Case | None:
         """The case that is open already, else the most pressing one that this person may take, else None."""
-        resumed = self.resume(person_id, state, now)
-        if resumed is not None:
-            return resumed
         for _ in range(TRIES):  # one fails only when somebody took the same slot in the same instant
             try:
                 with self._database.transaction() as tx:
@@ -93,10 +89,12 @@ class Claims:
         own = reviews.find_live_lease(tx, person_id, state == QueueState.ADJUDICATION, now)
         if own is not None:  # another window was quicker
             return reviews.get_entry(tx, own.response_id), own
-        for level, flagged in blocks():
-            entry = reviews.find_claimable(tx, state, level, flagged, person_id, skip, now)
+        block = reviews.find_block(tx, state, None)
+        while block is not None:
+            entry = reviews.find_claimable(tx, state, *block, person_id, skip, now)
             if entry is not None:
                 return entry, self._take(tx, person, entry, state, now)
+            block = reviews.find_block(tx, state, block)
         return None, None
 
     def _take(self, tx: Transaction, person: Person, entry: QueueEntry, state: QueueState,

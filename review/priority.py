@@ -1,10 +1,8 @@
 """The order of the queue, and which cases ask for care before they are opened.
 
-Highest risk first, within a level what somebody flagged, then the oldest. The index `ix_queue_claim` holds exactly
-these blocks, so a claim reads one short block instead of sorting the queue.
+Highest risk first, within a level what somebody flagged, then the oldest. `data.reviews.find_block` steps through these
+blocks in the index `ix_queue_claim`, so that a claim reads the head of one block and never sorts the queue.
 """
-
-from collections.abc import Iterator
 
 from data.records import Level
 
@@ -17,13 +15,6 @@ LEVELS = {
     Level.R3: "Intent, plan, or a recent attempt",
     Level.R4: "Immediate danger",
 }
-
-
-def blocks() -> Iterator[tuple[Level, bool]]:
-    """The queue's blocks (level, flagged), the most pressing first."""
-    for level in sorted(Level, reverse=True):
-        yield level, True
-        yield level, False
 
 
 def needs_warning(level: int) -> bool:
