@@ -1,12 +1,14 @@
 """The desk's page of accounts: one's own password, and, for administrators, people, links and licences."""
 
+import functools
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import gradio as gr
 
 from data.records import Role
-from demo.theme import worded
+from demo.theme import worded, words
 from review.accounts import Account, Accounts
 from review.protection import COOKIE
 
@@ -47,10 +49,23 @@ def _build_people(accounts: Accounts) -> tuple[gr.DataFrame, gr.Dropdown]:
     with gr.Row():
         for words, (act, done) in actions.items():
             button = gr.Button(words, size="sm", variant="stop" if words == "Close account" else "secondary")
-            handler = worded(_on_act(accounts, act, done))
+            handler = _told(_on_act(accounts, act, done), 3)
             button.click(handler, person, [people, person, said], api_visibility="private",
                          trigger_mode="once", **_ASIDE)  # type: ignore[arg-type]  # fmt: skip
     return people, person
+
+
+def _told(handler: Callable[..., list[Any]], outputs: int) -> Callable[..., list[Any]]:
+    """Words for what went wrong, as the last output: Gradio shows no error of a handler that is not queued."""
+
+    @functools.wraps(handler)
+    def told(*args: Any) -> list[Any]:
+        try:
+            return handler(*args)
+        except Exception as error:
+            return [gr.skip()] * (outputs - 1) + [words(error)]
+
+    return told
 
 
 def _on_act(accounts: Accounts, act: Any, done: str) -> Any:
@@ -75,11 +90,13 @@ def _build_invitation(accounts: Accounts) -> None:
     invite = gr.Button("Make a link", variant="primary")
     link = gr.Textbox(label="One-time link", interactive=False, buttons=["copy"], elem_id="link")
 
-    def on_invite(chosen: str, also: bool, request: gr.Request) -> str:
-        token = accounts.invite(request.username or "", Role(chosen), also is True, datetime.now(UTC))
-        return accounts.link(token)
+    said = gr.Markdown()
 
-    invite.click(worded(on_invite), [role, administrator], link, api_visibility="private",
+    def on_invite(chosen: str, also: bool, request: gr.Request) -> list[str]:
+        token = accounts.invite(request.username or "", Role(chosen), also is True, datetime.now(UTC))
+        return [accounts.link(token), ""]
+
+    invite.click(_told(on_invite, 2), [role, administrator], [link, said], api_visibility="private",
                  trigger_mode="once", api_name="invite", **_ASIDE)  # type: ignore[arg-type]  # fmt: skip
 
 
@@ -96,7 +113,7 @@ def _build_password(accounts: Accounts) -> None:
         accounts.change_password(request.username or "", before, after, token, address, datetime.now(UTC))
         return ["", "", "Changed. Every other sign-in of yours has ended."]
 
-    change.click(worded(on_change), [old, new], [old, new, said], api_visibility="private",
+    change.click(_told(on_change, 3), [old, new], [old, new, said], api_visibility="private",
                  trigger_mode="once", **_ASIDE)  # type: ignore[arg-type]  # fmt: skip
 
 

@@ -23,6 +23,8 @@ from data.errors import AppError
 from review.accounts import Accounts, Person
 
 COOKIE = "countersign"
+# Gradio's doors for files: the chat uses none, and they would open to anybody the cache that it shares with the desk.
+CLOSED = ("/gradio_api/upload", "/gradio_api/file", "/gradio_api/proxy=", "/gradio_api/deep_link")
 PERSON = "countersign.person"  # key in the ASGI scope
 SIGNED_OUT = {
     "error": "signed-out",
@@ -51,7 +53,9 @@ class Protection:
         send = _with_headers(send, "frame-ancestors 'none'" if desk or entrance else self._framed, desk)
         scope = {**scope, PERSON: None}
         refusal: Response | None = None
-        if (desk or entrance) and self._is_foreign(scope):
+        if path.startswith(CLOSED):
+            refusal = JSONResponse({"error": "not-found"}, 404)
+        elif (desk or entrance) and self._is_foreign(scope):
             refusal = JSONResponse(FOREIGN, 403)
         elif desk:
             refusal = await self._admit(scope, path)

@@ -3,14 +3,11 @@
 import json
 import re
 import socket
-import threading
-import time
 from contextlib import closing
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
@@ -20,6 +17,7 @@ from data.settings import load_settings
 from review.accounts import Accounts
 from review.passwords import Passwords
 from review.protection import is_under, path_of
+from tests.review.listening import listening
 
 PASSWORD = "a quiet lake at dawn"
 CONCRETE = {"path": "x", "page": "x", "api_name": "invite", "event_id": "e", "session_hash": "h"}
@@ -70,20 +68,8 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
     built = Desk(tmp_path_factory.mktemp("desk"))
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(built.app, "127.0.0.1", port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.05)
-    built.url = f"http://127.0.0.1:{port}"
-    yield built
-    server.should_exit = True
-    server.force_exit = True
-    thread.join()
+    with listening(built.app) as built.url:
+        yield built
     built.database.close()
 
 
@@ -204,6 +190,16 @@ def test_the_chat_stays_open(anonymous):
     assert answer.json()["data"] == ["hello"]
 
 
+@pytest.mark.parametrize(
+    "door", ["upload", "file=/etc/hostname", "file/etc/hostname", "proxy=https://huggingface.co"]
+)
+def test_the_chat_takes_no_files_and_gives_none(anonymous, ben, door):
+    """Chat and desk share Gradio's cache of files: what was downloaded at the desk must not be had at the chat."""
+    for client in (anonymous, ben):
+        for method in ("GET", "HEAD", "POST"):
+            assert client.request(method, f"/gradio_api/{door}").status_code == 404
+
+
 def test_an_anonymous_websocket_is_refused(desk):
     """The handshake by hand: the answer is a refusal, never 101."""
     host, port = desk.url.removeprefix("http://").split(":")
@@ -269,8 +265,8 @@ def test_an_administrators_handler_serves_an_administrator(desk, ada):
 def test_a_reviewer_cannot_call_an_administrators_handler(desk, ben):
     before = _invitations(desk)
     answer = ben.post("/review/gradio_api/run/invite", json={"data": ["clinician", True]})
-    assert answer.status_code != 200
     assert "Only an administrator" in answer.text
+    assert "/sign-in/" not in answer.text
     body = {"data": ["clinician", True], "fn_index": _fn_index(desk, "invite"), "session_hash": "forged"}
     assert ben.post("/review/gradio_api/queue/join", json=body).status_code == 200
     with ben.stream("GET", "/review/gradio_api/queue/data?session_hash=forged") as events:

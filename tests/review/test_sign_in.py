@@ -11,6 +11,8 @@ from data.settings import load_settings
 from review.accounts import Accounts
 from review.passwords import TRIES_PER_LOGIN, Passwords
 from review.sign_in import add_sign_in, local
+from tests.browser import FLAGS, find_chromium
+from tests.review.listening import listening
 
 PASSWORD = "a quiet lake at dawn"
 NOW = datetime.now(UTC)
@@ -180,49 +182,28 @@ def test_the_pages_run_nothing_and_are_framed_and_kept_nowhere(client):
 
 def test_the_pages_in_a_browser(accounts, settings, tmp_path):
     """From the one-time link to the desk and out again, at phone width, in the light and in the dark."""
-    import socket
-    import threading
-    import time
-
-    import uvicorn
     from playwright.sync_api import expect, sync_playwright
 
-    from tests.browser import FLAGS, find_chromium
-
-    app = _client(accounts, settings).app
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-            page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
-            complaints = []
-            page.on("console", lambda message: complaints.append(message.text))
-            page.goto(f"{url}/sign-in/{accounts.first_link(datetime.now(UTC))}")
-            for label, value in [("Name", "Ada"), ("Login", "ada"), ("Licensed by", "Test Board"),
-                                 ("Licence number", "T-1"), ("The same password again", PASSWORD)]:  # fmt: skip
-                page.get_by_label(label).fill(value)
-            page.locator("[name=password]").fill(PASSWORD)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
-            page.get_by_role("button", name="Make the account").click()
-            page.wait_for_url(f"{url}/review/**")
-            page.context.clear_cookies()
-            page.goto(f"{url}/review/people")
-            expect(page.get_by_role("heading", name="Sign in to the desk")).to_be_visible()
-            page.get_by_label("Login").fill("ada")
-            page.get_by_label("Password").fill(PASSWORD)
-            page.keyboard.press("Enter")
-            page.wait_for_url(f"{url}/review/people")
-            assert "people" in page.content()
-            assert [c for c in complaints if "Content Security Policy" in c] == []
-            browser.close()
-    finally:
-        server.should_exit = True
-        thread.join()
+    with listening(_client(accounts, settings).app) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+        complaints = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(f"{url}/sign-in/{accounts.first_link(datetime.now(UTC))}")
+        for label, value in [("Name", "Ada"), ("Login", "ada"), ("Licensed by", "Test Board"),
+                             ("Licence number", "T-1"), ("The same password again", PASSWORD)]:  # fmt: skip
+            page.get_by_label(label).fill(value)
+        page.locator("[name=password]").fill(PASSWORD)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_role("button", name="Make the account").click()
+        page.wait_for_url(f"{url}/review/**")
+        page.context.clear_cookies()
+        page.goto(f"{url}/review/people")
+        expect(page.get_by_role("heading", name="Sign in to the desk")).to_be_visible()
+        page.get_by_label("Login").fill("ada")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{url}/review/people")
+        assert "people" in page.content()
+        assert [c for c in complaints if "Content Security Policy" in c] == []
+        browser.close()
