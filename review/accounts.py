@@ -141,11 +141,11 @@ class Accounts:
             _insert_account(tx, reviewer, now)
         return reviewer
 
-    def link(self, token: str) -> str:
-        """The token as the address to give to a person."""
+    def link(self, token: str, seen: str = "") -> str:
+        """The token as the address to give to a person; `seen` is the address under which the asker sees the app."""
         host = self._settings.gradio_server_name
         host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-        base = self._settings.public_url or f"http://{host}:{self._settings.gradio_server_port}"
+        base = self._settings.public_url or seen or f"http://{host}:{self._settings.gradio_server_port}"
         return f"{base}/sign-in/{token}"
 
     # Signing in

@@ -11,6 +11,7 @@ from data.records import Role
 from demo.theme import worded, words
 from review.accounts import Account, Accounts
 from review.protection import COOKIE
+from review.sign_in_html import SIGN_OUT
 
 COLUMNS = ["Name", "Login", "Role", "Administrator", "Licence", "Verified by", "Account"]
 _ASIDE = {"queue": False, "show_progress": "hidden"}
@@ -23,6 +24,7 @@ def build_accounts(accounts: Accounts) -> None:
         people, person = _build_people(accounts)
         _build_invitation(accounts)
     _build_password(accounts)
+    gr.HTML(SIGN_OUT)
 
     def on_load(request: gr.Request) -> list[Any]:
         allowed = accounts.person(request.username).administrator
@@ -47,8 +49,8 @@ def _build_people(accounts: Accounts) -> tuple[gr.DataFrame, gr.Dropdown]:
     }
     gr.Markdown("Verify a licence only after you have looked it up with the body that gave it.")
     with gr.Row():
-        for words, (act, done) in actions.items():
-            button = gr.Button(words, size="sm", variant="stop" if words == "Close account" else "secondary")
+        for label, (act, done) in actions.items():
+            button = gr.Button(label, size="sm", min_width=140)
             handler = _told(_on_act(accounts, act, done), 3)
             button.click(handler, person, [people, person, said], api_visibility="private",
                          trigger_mode="once", **_ASIDE)  # type: ignore[arg-type]  # fmt: skip
@@ -94,7 +96,7 @@ def _build_invitation(accounts: Accounts) -> None:
 
     def on_invite(chosen: str, also: bool, request: gr.Request) -> list[str]:
         token = accounts.invite(request.username or "", Role(chosen), also is True, datetime.now(UTC))
-        return [accounts.link(token), ""]
+        return [accounts.link(token, request.headers.get("origin", "")), ""]
 
     invite.click(_told(on_invite, 2), [role, administrator], [link, said], api_visibility="private",
                  trigger_mode="once", api_name="invite", **_ASIDE)  # type: ignore[arg-type]  # fmt: skip

@@ -49,6 +49,9 @@ CSP = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 
+# For the desk's own pages: a form, since signing out changes something.
+SIGN_OUT = '<form method="post" action="/sign-out"><button class="lg secondary">Sign out</button></form>'
+
 
 def sign_in_page(onward: str, login: str = "", error: str = "") -> str:
     return _page(

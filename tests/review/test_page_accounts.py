@@ -85,7 +85,7 @@ def test_an_administrator_invites_verifies_and_closes(accounts, people, browser,
 
     page.get_by_role("button", name="Make a link").click()
     link = page.locator("#link textarea, #link input")
-    expect(link).to_have_value(re.compile(r"/sign-in/\S{40,}"))
+    expect(link).to_have_value(re.compile(re.escape(url) + r"/sign-in/\S{40,}$"))
     token = link.input_value().rpartition("/")[2]
     assert accounts.offer(token, datetime.now(UTC)).role == Role.CLINICIAN
 
@@ -99,6 +99,9 @@ def test_an_administrator_invites_verifies_and_closes(accounts, people, browser,
     page.get_by_role("button", name="Close account").click()
     expect(table).to_contain_text("closed")
     assert page.title() != "hit"
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(f"{url}/sign-in")
+    assert page.goto(f"{url}/review/config").url.startswith(f"{url}/sign-in")
 
 
 def test_a_clinician_sees_and_changes_only_what_is_theirs(accounts, people, browser, url):
