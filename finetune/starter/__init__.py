@@ -1,0 +1,1 @@
+"""The bundled starter model: its corpus, its recipe, its weights."""

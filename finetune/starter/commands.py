@@ -1,0 +1,128 @@
+"""`python -m finetune starter`: write the corpus, train tokenizer and model, report; `build` does all."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from finetune.commands import worded
+from finetune.starter.weights import WEIGHTS
+
+if TYPE_CHECKING:
+    from finetune.starter.train import Recipe
+
+starter = typer.Typer(no_args_is_help=True, help=__doc__)
+
+Work = Annotated[Path, typer.Option(help="folder for the corpus, the tokenizer and checkpoints")]
+Out = Annotated[Path, typer.Option(help="folder of the finished model")]
+Seed = Annotated[int, typer.Option(help="seed of the corpus and of the training")]
+Count = Annotated[int, typer.Option(min=1, help="distinct training dialogues to compose")]
+Steps = Annotated[int, typer.Option(min=1, help="training steps of about 1,000 tokens")]
+Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves it to torch")]
+Layers = Annotated[int, typer.Option(min=1)]
+Width = Annotated[int, typer.Option(min=32, help="a multiple of 4")]
+Every = Annotated[int, typer.Option(min=0, help="also checkpoint every so many steps")]
+
+WORK = Path("var/starter")
+REPORT = Path("docs/starter.md")
+DIALOGUES = 60_000
+HELD_OUT = 600
+
+
+@starter.command()
+@worded
+def corpus(work: Work = WORK, seed: Seed = 1, count: Count = DIALOGUES) -> None:
+    """Compose the dialogues and write `train.jsonl` and `test.jsonl` in chat-messages form."""
+    from finetune.starter.corpus import Split, generate, replies
+
+    work.mkdir(parents=True, exist_ok=True)
+    sizes: dict[Split, int] = {"train": count, "test": min(count, HELD_OUT)}
+    for split, size in sizes.items():
+        dialogues = generate(seed, size, split)
+        rows = [{"messages": [dataclasses.asdict(m) for m in d]} for d in dialogues]
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (work / f"{split}.jsonl").write_text(text, encoding="utf-8")
+        typer.echo(f"{split}: {len(dialogues)} dialogues, {len(set(replies(dialogues)))} distinct replies")
+
+
+@starter.command()
+@worded
+def tokenizer(work: Work = WORK) -> None:
+    """Train the tokenizer on the corpus."""
+    from finetune.starter.corpus import read_dialogues, texts
+    from finetune.starter.tokenizer import build_tokenizer
+
+    built = build_tokenizer(texts(read_dialogues(work / "train.jsonl")))
+    built.save_pretrained(work / "tokenizer")
+    typer.echo(f"{len(built)} tokens")
+
+
+@starter.command()
+@worded
+def train(
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, steps: Steps = 2400, threads: Threads = 0,
+    layers: Layers = 4, width: Width = 256, checkpoint_steps: Every = 0,
+) -> None:  # fmt: skip
+    """Train the model, or go on from its last checkpoint, and write the finished folder."""
+    from finetune.starter.train import Recipe
+
+    shape = {"layers": layers, "width": width, "feed_forward": width * 5 // 2}
+    recipe = Recipe(**shape, steps=steps, seed=seed, checkpoint_steps=checkpoint_steps)
+    _train(work, out, recipe, threads)
+
+
+def _train(work: Path, out: Path, recipe: "Recipe", threads: int) -> None:
+    import torch
+
+    from finetune.starter.corpus import read_dialogues
+    from finetune.starter.tokenizer import load_tokenizer
+    from finetune.starter.train import encode, read_state, train
+    from finetune.starter.weights import save_weights
+
+    if threads:
+        torch.set_num_threads(threads)
+    tokens = load_tokenizer(work / "tokenizer")
+    rows = encode(tokens, read_dialogues(work / "train.jsonl"))
+    typer.echo(f"{len(rows)} dialogues, {sum(map(len, rows)) / 1e6:.1f} million tokens")
+    model = train(recipe, tokens, rows, work)
+    state = read_state(work)
+    save_weights(model, tokens, out, state["step"], state["tokens"])
+
+
+@starter.command()
+@worded
+def snapshot(work: Work = WORK, out: Out = WEIGHTS) -> None:
+    """Write the last checkpoint as a model folder, while the training goes on or after it was stopped."""
+    from finetune.starter.tokenizer import load_tokenizer
+    from finetune.starter.train import load_checkpoint
+    from finetune.starter.weights import save_weights
+
+    tokens = load_tokenizer(work / "tokenizer")
+    model, state = load_checkpoint(work, tokens)
+    save_weights(model, tokens, out, state["step"], state["tokens"])
+    typer.echo(f"step {state['step']}, {state['tokens']} tokens")
+
+
+@starter.command()
+@worded
+def report(work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, page: Path = REPORT) -> None:
+    """Measure the finished model on held-out templates and write the report."""
+    from finetune.starter.report import write_report
+
+    write_report(work, out, page, seed)
+    typer.echo(f"wrote {page}")
+
+
+@starter.command()
+@worded
+def build(
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, count: Count = DIALOGUES, steps: Steps = 2400,
+    threads: Threads = 0, page: Path = REPORT,
+) -> None:  # fmt: skip
+    """Corpus, tokenizer, training and report, one after the other."""
+    corpus(work, seed, count)
+    tokenizer(work)
+    train(work, out, seed, steps, threads)
+    report(work, out, seed, page)

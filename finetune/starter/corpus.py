@@ -1,0 +1,185 @@
+"""Dialogues for the starter model, composed from the fragments that people write in `corpus/*.yaml`.
+
+A reply is an acknowledgement, one idea and one open question. A fragment that names a slot (`<who>`) may be used
+only when the visitor has named it, so what a reply repeats was really said. Slots are written as the visitor says
+them and are turned round in replies (`my boss` becomes `your boss`).
+"""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from typing import Literal
+
+from data.errors import NotFound
+from data.records import Message
+from finetune.starter.fragments import Common, Thread, Topic, Turn, filled, load_common, load_topics, slots_in
+from finetune.starter.voice import as_written, sentence_case, turned_round
+
+Dialogue = tuple[Message, ...]
+Split = Literal["train", "test"]
+
+FOLDER = Path(__file__).parent / "corpus"
+WORDS = range(20, 81)  # of a reply; the corpus and its test hold every reply to it
+TURNS = {1: 34, 2: 30, 3: 18, 4: 12, 5: 4, 6: 2}  # visitor turns, in percent
+OPENED_BY_ANOTHER = 0.15
+KINDS = {"support": 72, "boundary": 18, "facts": 10}
+
+
+@dataclass
+class _Talk:
+    """What has been said so far in the dialogue that is being composed."""
+
+    topic: Topic
+    rng: random.Random
+    values: dict[str, str]
+    said: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    thread: Thread | None = None
+
+    def pick(self, fragments: Sequence[str], said: set[str] | None = None) -> str:
+        """One unused fragment whose slots are known, rather one that uses them; any known one if all were used."""
+        known = self.said if said is None else said
+        fitting = [f for f in fragments if slots_in(f) <= known | {"about"}]
+        fresh = [f for f in fitting if f not in self.used] or fitting
+        chosen = self.rng.choices(fresh, [3 if slots_in(f) else 1 for f in fresh])[0]
+        self.used.add(chosen)
+        return chosen
+
+    def visitor(self, fragments: Sequence[str]) -> str:
+        text = self.pick(fragments, set(self.values))
+        self.said |= slots_in(text)
+        return filled(text, self.values)
+
+    def reply(self, *parts: str) -> str:
+        values = {name: turned_round(value) for name, value in self.values.items()}
+        about = [a for a in self.topic.about if slots_in(a) <= self.said]
+        if about:
+            best = max(about, key=lambda a: len(slots_in(a)))
+            values["about"] = filled(best, values)
+        return sentence_case(" ".join(filled(part, values) for part in parts))
+
+
+def generate(seed: int, count: int, split: Split = "train", folder: Path = FOLDER) -> list[Dialogue]:
+    """`count` distinct dialogues, the same for the same seed; `test` opens with held-out templates only."""
+    rng = random.Random(f"{seed}-{split}")
+    topics, common = load_topics(folder), load_common(folder)
+    seen: dict[Dialogue, None] = {}
+    for _ in range(count * 20):
+        if len(seen) == count:
+            break
+        seen.setdefault(_compose(topics, common, split, rng))
+    return list(seen)
+
+
+def _compose(topics: Sequence[Topic], common: Common, split: Split, rng: random.Random) -> Dialogue:
+    topic = _choose_topic(topics, rng)
+    boundaries = [t for t in topics if t.kind == "boundary" and t.back]
+    turns = rng.choices(list(TURNS), list(TURNS.values()))[0] if topic.kind == "support" else 1
+    talk = _Talk(topic, rng, {name: rng.choice(values) for name, values in topic.slots.items()})
+    style = rng.choice(common.styles)
+    pairs = list(_turns(talk, turns, common, boundaries, split))
+    if topic.kind == "support" and rng.random() < OPENED_BY_ANOTHER and split == "train":
+        pairs = _before(topics, rng) + pairs
+    messages: list[Message] = []
+    for said, reply in pairs:
+        messages += [Message("user", as_written(said, style, rng)), Message("assistant", reply)]
+    return tuple(messages)
+
+
+def _before(topics: Sequence[Topic], rng: random.Random) -> list[tuple[str, str]]:
+    """A greeting, or now and then another boundary, before the visitor comes to the subject."""
+    greeting = [t for t in topics if t.topic == "greetings"]
+    first = rng.choice(greeting if rng.random() < 0.7 else [t for t in topics if t.kind == "boundary"])
+    talk = _Talk(first, rng, {name: rng.choice(values) for name, values in first.slots.items()})
+    return [(talk.visitor(first.openings), _fitting(talk, first.acknowledge, first.ideas))]
+
+
+def _choose_topic(topics: Sequence[Topic], rng: random.Random) -> Topic:
+    kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+    mine = [t for t in topics if t.kind == kind]
+    return rng.choices(mine, cum_weights=list(accumulate(t.weight for t in mine)))[0]
+
+
+def _turns(
+    talk: _Talk, count: int, common: Common, boundaries: Sequence[Topic], split: Split
+) -> Iterator[tuple[str, str]]:
+    topic, rng = talk.topic, talk.rng
+    opening = talk.visitor(topic.openings if split == "train" else topic.held_out)
+    if topic.kind == "support":
+        opening = _framed(opening, common, rng)
+    yield opening, _fitting(talk, topic.acknowledge, topic.ideas)
+    for _ in range(count - 1):
+        kind = rng.random()
+        if kind < 0.62 and talk.thread is not None:
+            thread = talk.thread
+            yield talk.visitor(thread.answers), _fitting(talk, thread.heard, topic.ideas)
+        elif kind < 0.9 or not boundaries:
+            yield _common_turn(talk, rng.choice(common.turns))
+        else:
+            yield _aside(talk, rng.choice(boundaries))
+
+
+def _framed(opening: str, common: Common, rng: random.Random) -> str:
+    """With a lead-in or an ending, as people often write; most openings stand alone."""
+    kind = rng.random()
+    if kind < 0.2:
+        return f"{rng.choice(common.before)} {opening}"
+    if kind < 0.4:
+        return f"{opening} {rng.choice(common.after)}"
+    return opening
+
+
+def _common_turn(talk: _Talk, turn: Turn) -> tuple[str, str]:
+    return talk.visitor(turn.visitor), _fitting(talk, turn.heard, turn.ideas or talk.topic.ideas, turn.ask)
+
+
+def _aside(talk: _Talk, boundary: Topic) -> tuple[str, str]:
+    """The visitor asks something of the chat itself; the reply answers and comes back to what it was about."""
+    said = talk.visitor([o for o in boundary.openings if not slots_in(o)])
+    plain = [a for a in boundary.acknowledge if not slots_in(a)]
+    return said, _fitting(talk, plain, boundary.ideas, boundary.back)
+
+
+def _fitting(
+    talk: _Talk, first: Sequence[str], ideas: Sequence[str], asks: Sequence[str] | None = None
+) -> str:
+    """A reply of a fitting length; the question comes from `asks`, or opens a thread for the next turn."""
+    used = set(talk.used)
+    for _ in range(40):
+        talk.used = set(used)
+        ask, thread = (talk.pick(asks), None) if asks else _question(talk)
+        parts = [talk.pick(first), talk.pick(ideas), ask]
+        reply = talk.reply(*parts)
+        if len(reply.split()) in WORDS:
+            talk.thread = thread
+            return reply
+    raise ValueError(f"topic {talk.topic.topic}: no reply of {WORDS.start} to {WORDS.stop - 1} words")
+
+
+def _question(talk: _Talk) -> tuple[str, Thread | None]:
+    open_threads = [t for t in talk.topic.threads if t.fills not in talk.said and not set(t.ask) & talk.used]
+    if open_threads and (not talk.topic.ask or talk.rng.random() < 0.85):
+        thread = talk.rng.choice(open_threads)
+        return talk.pick(thread.ask), thread
+    return talk.pick(talk.topic.ask or [a for t in talk.topic.threads for a in t.ask]), None
+
+
+def texts(dialogues: Sequence[Dialogue]) -> Iterator[str]:
+    for dialogue in dialogues:
+        for message in dialogue:
+            yield message.content
+
+
+def replies(dialogues: Sequence[Dialogue]) -> list[str]:
+    return [m.content for d in dialogues for m in d if m.role == "assistant"]
+
+
+def read_dialogues(path: Path) -> list[Dialogue]:
+    """What `starter corpus` wrote."""
+    if not path.exists():
+        raise NotFound(f"{path} is missing: run `python -m finetune starter corpus` first")
+    with path.open(encoding="utf-8") as lines:
+        return [tuple(Message(**m) for m in json.loads(line)["messages"]) for line in lines]

@@ -1,0 +1,61 @@
+"""Write a trained starter as a folder that transformers loads, with its card."""
+
+from pathlib import Path
+from typing import Any
+
+WEIGHTS = Path(__file__).parent / "weights"
+LIMIT_MIB = 32
+
+CARD = """---
+license: mit
+language: en
+library_name: transformers
+pipeline_tag: text-generation
+tags: [demonstration, llama, chat]
+---
+# Countersign starter
+
+A demonstration model of {millions:.1f} million parameters, trained from random weights on dialogues composed from
+fragments that were written for this project. It lets the whole circle (chat, review, fine-tune, serve) be tried
+without a download. **It is not for real use**: it knows very little, it is no therapist and no person, it cannot
+recognise a crisis (rules outside the model do that), and no clinician has reviewed its corpus or its answers.
+
+- Shape: `LlamaForCausalLM`, {layers} layers of width {width}, byte-level BPE of {vocabulary}, context {context},
+  Llama 3's chat template and special tokens. No code or weight of Llama 3 is in it.
+- Training: {steps} steps, {tokens:.1f} million tokens, no system prompt; serve it without one. English only.
+- Made by `python -m finetune starter build`; figures and sample replies are in `docs/starter.md`.
+"""
+
+
+def save_weights(model: Any, tokenizer: Any, folder: Path, steps: int, tokens: int) -> None:
+    """bf16 weights, tokenizer with its template, sampling defaults and card."""
+    import copy
+
+    import torch
+    from transformers import GenerationConfig
+
+    folder.mkdir(parents=True, exist_ok=True)
+    shipped: Any = copy.deepcopy(model).to("cpu", torch.bfloat16)
+    shipped.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        do_sample=True,
+        temperature=0.6,
+        top_p=0.9,
+        repetition_penalty=1.05,
+        max_new_tokens=200,
+    )
+    shipped.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    config = shipped.config
+    card = CARD.format(
+        millions=sum(p.numel() for p in shipped.parameters()) / 1e6,
+        layers=config.num_hidden_layers,
+        width=config.hidden_size,
+        vocabulary=config.vocab_size,
+        context=config.max_position_embeddings,
+        steps=steps,
+        tokens=tokens / 1e6,
+    )
+    (folder / "README.md").write_text(card, encoding="utf-8")
