@@ -68,17 +68,26 @@ def attach(model: Any, folder: Path, name: str) -> "PeftModel":
 
     Raises NotFound or Invalid: an adapter for another base is known by the shapes of its weights.
     """
-    from peft import PeftModel
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import safe_open
 
     if not (folder / "adapter_config.json").is_file():
         raise NotFound(f"{folder} is no adapter folder: it has no adapter_config.json.")
+    said = f"The adapter in {folder} is damaged or made for another base model."
     try:
         if isinstance(model, PeftModel):
             model.load_adapter(str(folder), adapter_name=name)
-            return model
-        return PeftModel.from_pretrained(model, str(folder), adapter_name=name)
-    except (RuntimeError, ValueError, KeyError, OSError) as error:
-        raise Invalid(f"The adapter in {folder} is damaged or made for another base model.") from error
+        else:
+            model = PeftModel.from_pretrained(model, str(folder), adapter_name=name)
+        with safe_open(str(folder / WEIGHTS), "pt") as weights:
+            kept = set(weights.keys())
+    except Exception as error:  # PEFT, safetensors and torch each raise their own; all mean "does not fit"
+        raise Invalid(said) from error
+    if kept != set(
+        get_peft_model_state_dict(model, adapter_name=name)
+    ):  # PEFT leaves layers out with a warning
+        raise Invalid(said)
+    return model
 
 
 def weights_digest(folder: Path) -> str:

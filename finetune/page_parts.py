@@ -54,6 +54,15 @@ def comparison(view: View) -> str:
     return "".join(part for part in (_losses(view), _gate(view), _replies(view)) if part)
 
 
+def note(text: str) -> str:
+    return f"<p role='status'>{plain(text)}</p>"
+
+
+def alert(escaped: str) -> str:
+    """Of words that were escaped already, as `demo.theme.words` gives them."""
+    return f"<p role='alert'><b>{escaped}</b></p>"
+
+
 def plain(text: str) -> str:
     return html.escape(text)
 
