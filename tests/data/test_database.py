@@ -17,8 +17,23 @@ def test_migrations_make_exactly_the_models_tables(database):
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_migrating_twice_and_from_two_threads_is_harmless(database_url):
-    opened = databases.open_database(database_url)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_url(request, tmp_path):
+    """A database with nothing in it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'fresh.db'}"
+        return
+    url = request.getfixturevalue("postgres_url")
+    emptied = databases.open_database(url)
+    with emptied.engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    emptied.close()
+    yield url
+
+
+def test_migrating_twice_and_from_two_threads_is_harmless(fresh_url):
+    opened = databases.open_database(fresh_url)
     failures: list[BaseException] = []
 
     def run() -> None:
@@ -31,8 +46,10 @@ def test_migrating_twice_and_from_two_threads_is_harmless(database_url):
     [t.start() for t in threads]
     [t.join() for t in threads]
     databases.migrate(opened)
-    opened.close()
     assert failures == []
+    with opened.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    opened.close()
 
 
 def test_an_error_rolls_back(database, now):
