@@ -1,4 +1,4 @@
-"""`python -m demo`: `screen` and `guard` judge JSON lines on standard input."""
+"""`python -m demo`: `ask` writes to the chat; `screen` and `guard` judge JSON lines on standard input."""
 
 import sys
 from collections.abc import Callable
@@ -7,9 +7,11 @@ from typing import Any
 import typer
 
 from data.errors import AppError
+from demo.commands import ask
 from demo.safety.streams import guard_line, run_lines, screen_line
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app.command()(ask)
 
 
 @app.command()

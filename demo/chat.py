@@ -104,6 +104,7 @@ class Chat:
     ) -> AsyncGenerator[Shown, None]:
         """Store a message and answer it; each `Shown` is in the database before it is yielded.
 
+        The first has no text: the message is stored. The last carries how the reply ended.
         Raises `Invalid` for a message that cannot be used, `Unavailable` for too many of them, for a busy model or an
         absent database, `Conflict` while the last reply is still written, `NotFound` for an unknown session.
         """

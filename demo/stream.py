@@ -85,8 +85,12 @@ class Answer:
         self._error_id = ""
 
     async def run(self) -> AsyncGenerator[Shown, None]:
-        """Yield what may be shown. Raises an `AppError` fit for the visitor after closing when the reply failed."""
+        """Yield what may be shown; the first has no text yet and says that the message is stored.
+
+        Raises an `AppError` fit for the visitor, after closing, when the reply failed.
+        """
         try:
+            yield self._view()
             for template in self._opened.templates:
                 if not self._opened.asks_model and template is self._opened.templates[-1]:
                     self._end = EndReason.TEMPLATE

@@ -118,12 +118,13 @@ def test_every_sentence_is_in_the_database_before_it_is_yielded(database, settin
 
     asyncio.run(run())
     assert [s.text for s in seen] == [
+        "",
         "That sounds heavy.",
         "That sounds heavy. I am glad that you wrote it down.",
         REPLY,
         REPLY,
     ]
-    assert [s.end for s in seen] == [None, None, None, EndReason.FINISHED]
+    assert [s.end for s in seen] == [None, None, None, None, EndReason.FINISHED]
     assert [m.content for m in backend.asked[0]] == [CALM]
 
 
@@ -215,7 +216,7 @@ def test_concern_is_met_with_an_opening_before_the_model(database, settings, now
     row = responses(database)[0]
     assert row.template.startswith("opening.")
     assert row.shown.endswith("\n\n" + REPLY)
-    assert shown[0].text == row.shown.removesuffix("\n\n" + REPLY)
+    assert shown[1].text == row.shown.removesuffix("\n\n" + REPLY)
     assert row.end_reason == "finished"
     assert len(backend.asked) == 1
 
@@ -240,7 +241,7 @@ def test_a_sentence_that_fails_the_guard_is_never_shown(database, settings, now)
     shown = say(chat, session_id, CALM, now)
     row = responses(database)[0]
     assert all("bipolar" not in s.text for s in shown)
-    assert shown[0].text == "I hear you."
+    assert shown[1].text == "I hear you."
     assert row.shown.startswith("I hear you.\n\n")
     assert (row.end_reason, row.guard_allow, row.guard_reasons) == ("cut", False, ["diagnosis"])
     assert row.template.startswith("completion.diagnosis@")
@@ -254,8 +255,9 @@ def test_closing_the_iterator_stops_the_model_and_closes_the_response(database, 
 
     async def run() -> None:
         async with aclosing(chat.reply(session_id, CALM, now)) as stream:
-            async for _ in stream:
-                break
+            async for shown in stream:
+                if shown.text:
+                    break
 
     asyncio.run(run())
     row = responses(database)[0]
@@ -298,7 +300,7 @@ def test_a_bug_in_the_model_is_named_by_an_id_and_keeps_what_was_shown(database,
     with caplog.at_level(logging.ERROR), pytest.raises(Unavailable, match="broke off") as caught:
         asyncio.run(run())
     row = responses(database)[0]
-    assert seen == ["That is hard."]
+    assert seen == ["", "That is hard."]
     assert (row.end_reason, row.shown, row.raw) == ("error", "That is hard.", "That is hard. I am ")
     assert row.error_id in str(caught.value)
     assert row.error_id in caplog.text
@@ -355,6 +357,7 @@ def test_a_second_message_waits_for_the_first_answer(database, settings, now):
 
     async def run() -> None:
         async with aclosing(chat.reply(session_id, CALM, now)) as first:
+            await anext(first)
             await anext(first)
             with pytest.raises(Conflict, match="still being written"):
                 await anext(chat.reply(session_id, "And another thing.", now))
@@ -553,11 +556,12 @@ def test_deleting_in_the_middle_of_a_reply_ends_it(database, settings, now):
     async def run() -> None:
         async for shown in chat.reply(session_id, CALM, now):
             seen.append(shown.text)
-            await asyncio.to_thread(chat.delete_session, code, now)
+            if shown.text:
+                await asyncio.to_thread(chat.delete_session, code, now)
 
     with pytest.raises(NotFound):
         asyncio.run(run())
-    assert seen == ["That sounds heavy."]
+    assert seen == ["", "That sounds heavy."]
     assert responses(database) == []
     assert backend.closed == 1
 
