@@ -23,27 +23,26 @@ from data.database import migrate, open_database
 from data.errors import AppError, Invalid
 from data.settings import Settings, load_settings
 
-
 LEXICONS = ("risk", "guard", "questions")
 
 
 def build_app(settings: Settings) -> tuple[FastAPI, str | None]:
     """The whole application, and the path of the first administrator's one-time link when nobody can sign in yet."""
     import gradio as gr
+
+    from demo import page as chat_page
     from demo.chat import Chat
     from demo.generation.loading import load_backend
+    from demo.safety.lexicon import load_lexicon
+    from demo.theme import CSS, MOUNT
     from finetune.page import build_training
+    from review import page as desk_page
     from review.accounts import Accounts
     from review.page_accounts import build_accounts
+    from review.page_export import build_export
     from review.routes import add_desk_routes
     from review.service import Desk
     from review.sign_in import add_sign_in, auth_dependency
-
-    from demo import page as chat_page
-    from demo.safety.lexicon import load_lexicon
-    from demo.theme import CSS, MOUNT
-    from review import page as desk_page
-    from review.page_export import build_export
 
     database = open_database(settings.database)
     migrate(database)
