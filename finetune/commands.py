@@ -68,8 +68,10 @@ def train(
         check_model(recipe.model or settings.model)
         inputs = Inputs(tuple(export or ()), tuple(corpus or ()))
         run = create_run(settings, recipe, inputs, datetime.now(UTC), name)
+    from finetune.hardware import leave_a_core
     from finetune.train import train as fit
 
+    leave_a_core()
     stop = _stop_on_signals()
     typer.echo(f"{run.name}: {run.folder}")
     fit(run, settings, stop)
@@ -80,9 +82,11 @@ def evaluate(name: Name) -> None:
     """Measure a run's adapter beside the base and the champion."""
     from finetune.evaluate import evaluate as measure
     from finetune.evaluate import summary
+    from finetune.hardware import leave_a_core
     from finetune.runs import get_run
 
     settings = _settings()
+    leave_a_core()
     record = measure(get_run(settings, name), _database(settings))
     typer.echo(summary(record))
     typer.echo(f"Next: python -m finetune gate {name}")
@@ -245,6 +249,7 @@ def _quiet() -> None:
     import warnings
 
     warnings.filterwarnings("ignore")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the processor to others
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")

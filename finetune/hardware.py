@@ -42,6 +42,20 @@ def _cpu_has_bf16() -> bool:
     return info.exists() and "avx512_bf16" in info.read_text()
 
 
+def leave_a_core() -> None:
+    """On a CPU one core stays with the chat and the desk, unless OMP_NUM_THREADS says otherwise.
+
+    Two threads that share two cores with a busy server wait for each other in spin loops: 1,000 tokens a CPU-second
+    fell to 150 on the starter.
+    """
+    import os
+
+    import torch
+
+    if not has_gpu() and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+
+
 def describe() -> dict[str, Any]:
     """Versions and hardware, for the run's record and its card."""
     import os

@@ -17,6 +17,17 @@ from tests.conftest import NOW
 from tests.finetune.samples import FACTS, RECIPE, pair, talks
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """As the commands leave it on two cores; a tiny model gains nothing from more, and sums keep their order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two layers of random weights, a byte-level BPE and Llama 3's chat template with generation marks."""
