@@ -23,6 +23,7 @@ from data.database import migrate, open_database
 from data.errors import AppError, Invalid
 from data.settings import Settings, load_settings
 
+SECONDS_TO_LEAVE = 3  # an open tab holds a connection for as long as it is open
 LEXICONS = ("risk", "guard", "questions")
 
 
@@ -94,7 +95,8 @@ def main() -> None:
     import uvicorn
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = load_settings()
         listening = _listen(settings)
@@ -109,7 +111,13 @@ def main() -> None:
     # Behind a proxy, as on a Space, the visitor's own address is in its header; elsewhere nobody may claim one.
     proxied = bool(settings.public_url or os.environ.get("SPACE_ID"))
     trusted = "*" if proxied else "127.0.0.1"
-    config = uvicorn.Config(app, log_level="warning", access_log=False, forwarded_allow_ips=trusted)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        forwarded_allow_ips=trusted,
+        timeout_graceful_shutdown=SECONDS_TO_LEAVE,
+    )
     server = uvicorn.Server(config)
     server.run(sockets=[listening])
 
