@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +49,13 @@ def load_base(model: str, revision: str = "", precision: str = "fp32") -> "PreTr
     """The model alone, on the GPU where there is one. A CPU keeps fp32 weights; autocast does the rest."""
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
     from finetune.hardware import has_gpu
 
     check_model(model)
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
     half = torch.bfloat16 if precision == "bf16" else torch.float16
     kind = half if has_gpu() and precision != "fp32" else torch.float32
     try:
