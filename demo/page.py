@@ -20,7 +20,7 @@ from demo.page_look import (
     HEAD,
     as_markdown,
     as_text,
-    card_html,
+    brief_html,
     header_html,
     kept_html,
     notice_html,
@@ -54,7 +54,7 @@ def build_chat(chat: Chat, settings: Settings) -> gr.Blocks:
         with gr.Column(elem_classes="cs-page"):
             gr.HTML(header_html(card), padding=False)
             gate = _build_gate(settings)
-            room = _build_room(card_html(card), settings)
+            room = _build_room(brief_html(card))
             yours = _build_yours()
         _wire_gate(chat, tabs, view, gate, room, yours)
         _wire_room(chat, tabs, view, room)
@@ -118,7 +118,7 @@ def _build_gate(settings: Settings) -> Gate:
     return Gate(group, adult, training, start, said)
 
 
-def _build_room(card: str, settings: Settings) -> Room:
+def _build_room(card: str) -> Room:
     with gr.Column(visible=False) as group:
         gr.HTML(f'<p class="cs-label">{wording.LABEL}</p>', padding=False)
         chatbot = gr.Chatbot(
@@ -129,8 +129,8 @@ def _build_room(card: str, settings: Settings) -> Room:
         resources = gr.HTML(card, visible=False, padding=False)
         said = gr.HTML(visible=False, padding=False)
         with gr.Row(elem_classes="cs-compose"):
-            box = gr.Textbox(label=wording.BOX, placeholder=wording.BOX_HINT, lines=1, max_lines=8,
-                             scale=1, autofocus=True, show_label=True)  # fmt: skip
+            box = gr.Textbox(label=wording.BOX, placeholder=wording.BOX_HINT, lines=1, max_lines=8, scale=1,
+                             autofocus=True, html_attributes=gr.InputHTMLAttributes(enterkeyhint="send"))  # fmt: skip
             send = gr.Button(wording.SEND, variant="primary", scale=0)
             stop = gr.Button(wording.STOP, variant="secondary", scale=0, visible=False)
         with gr.Row(elem_classes="cs-tools"):
@@ -146,14 +146,13 @@ def _build_room(card: str, settings: Settings) -> Room:
 
 def _build_yours() -> Yours:
     with gr.Accordion(wording.YOURS, open=False, elem_classes="cs-yours"):
-        code = gr.Textbox(
-            label=wording.CODE,
-            info=wording.CODE_INFO,
-            buttons=["copy"],
-            elem_classes="cs-code",
-            max_length=64,
-        )
-        see = gr.Button(wording.SEE)
+        # A copy button inside the field would take its label away from screen readers.
+        code = gr.Textbox(label=wording.CODE, info=wording.CODE_INFO, elem_classes="cs-code", max_length=64,
+                          html_attributes=gr.InputHTMLAttributes(autocomplete="off", spellcheck=False))  # fmt: skip
+        with gr.Row():
+            see = gr.Button(wording.SEE)
+            copy = gr.Button(wording.COPY)
+        copy.click(None, code, None, js="code => { navigator.clipboard.writeText(code) }", **_ASIDE)
         said = gr.HTML(visible=False, padding=False)
         with gr.Column(visible=False) as known:
             kept = gr.HTML(padding=False)
@@ -180,6 +179,7 @@ def _failed(error: BaseException) -> Any:
 
 
 _HIDE = {"visible": False, "__type__": "update"}
+_WAITING = {"role": "assistant", "content": "…"}  # on the screen until the first sentence
 
 
 def _wire_gate(chat: Chat, tabs: Tabs, view: gr.State, gate: Gate, room: Room, yours: Yours) -> None:
@@ -224,9 +224,10 @@ def _shown(room: Room) -> list[Any]:
 
 def _render(view: View, writing: bool = False, said: Any = None) -> list[Any]:
     idle = not writing
-    asked = any(m["role"] == "user" for m in view.history)
+    asked = bool(view.history)
+    waiting = [_WAITING] if writing and asked and view.history[-1]["role"] == "user" else []
     return [
-        list(view.history), gr.update(visible=view.resources), said or _HIDE, gr.update(visible=idle),
+        [*view.history, *waiting], gr.update(visible=view.resources), said or _HIDE, gr.update(visible=idle),
         gr.update(visible=writing), gr.update(visible=idle and asked), gr.update(visible=idle and bool(view.response_id)),
     ]  # fmt: skip
 
@@ -240,41 +241,37 @@ def _with_reply(view: View, shown: Shown) -> View:
 
 
 async def _carry(
-    view: View, reply: AsyncGenerator[Shown, None], text: str
-) -> AsyncGenerator[list[Any], None]:
-    """Updates of the view, the box and the room while `reply` comes. What was typed goes only once it is stored."""
-    asking, stored = view, False
+    before: View, asking: View, text: str, reply: AsyncGenerator[Shown, None]
+) -> AsyncGenerator[Any, None]:
+    """Updates of the view, the box and the room while `reply` comes to what `asking` shows.
+
+    Until the message is stored, a failure puts everything back as it was, with what was typed in the box.
+    """
+    view = before
+    yield [before, "", *_render(asking, writing=True)]
     try:
         async for shown in reply:
-            if not stored:
-                stored = True
-                if text:
-                    asking = replace(
-                        view, history=(*view.history, {"role": "user", "content": as_text(text)})
-                    )
-                asking = replace(asking, response_id="")
-            asking = _with_reply(asking, shown)
-            yield [asking, "" if text and not shown.text else gr.skip(), *_render(asking, writing=True)]
-        yield [asking, gr.skip(), *_render(asking)]
+            view = asking = _with_reply(asking, shown)
+            yield [view, gr.skip(), *_render(view, writing=True)]
+        yield [view, gr.skip(), *_render(view)]
     except Exception as error:
-        down = isinstance(error, Unavailable)
-        yield [
-            asking,
-            gr.skip(),
-            *_render(replace(asking, resources=asking.resources or down), said=_failed(error)),
-        ]
+        shown_view = replace(view, resources=view.resources or isinstance(error, Unavailable))
+        yield [view, text if view is before else gr.skip(), *_render(shown_view, said=_failed(error))]
 
 
 def _wire_room(chat: Chat, tabs: Tabs, view: gr.State, room: Room) -> None:
-    async def on_send(text: str, seen: View, request: gr.Request) -> AsyncGenerator[list[Any], None]:
+    async def on_send(text: str, seen: View, request: gr.Request) -> AsyncGenerator[Any, None]:
+        asked = replace(
+            seen, history=(*seen.history, {"role": "user", "content": as_text(text)}), response_id=""
+        )
         reply = chat.reply(seen.session_id, text, _now(), _address(request))
-        async for update in _carry(seen, tabs.relay(request.session_hash or "", reply), text):
+        async for update in _carry(seen, asked, text, tabs.relay(request.session_hash or "", reply)):
             yield update
 
-    async def on_retry(seen: View, request: gr.Request) -> AsyncGenerator[list[Any], None]:
-        before = replace(seen, history=_until_asked(seen.history))
+    async def on_retry(seen: View, request: gr.Request) -> AsyncGenerator[Any, None]:
+        asked = replace(seen, history=_until_asked(seen.history), response_id="")
         reply = chat.retry(seen.session_id, _now(), _address(request))
-        async for update in _carry(before, tabs.relay(request.session_hash or "", reply), ""):
+        async for update in _carry(seen, asked, "", tabs.relay(request.session_hash or "", reply)):
             yield update
 
     def on_stop(request: gr.Request) -> None:

@@ -34,6 +34,8 @@ CSS = """
 .cs-card li { padding: 7px 0; margin: 0 !important; border-top: 1px solid var(--border-color-primary); }
 .cs-card li strong { display: block; font-weight: 600; color: inherit; }
 .cs-card small { color: var(--body-text-color-subdued); font-size: .85rem; }
+.cs-brief { display: flex; gap: 8px 16px; align-items: center; flex-wrap: wrap; padding: 12px 16px; }
+.cs-brief p { flex: 1 1 300px; margin: 0; }
 #cs-help { width: min(520px, calc(100vw - 32px)); max-height: calc(100dvh - 48px); overflow: auto; border: 0; padding: 0;
   margin: auto !important; background: transparent; }
 #cs-help::backdrop { background: rgb(15 23 42 / .5); }
@@ -64,7 +66,8 @@ CSS = """
 .cs-chat .message-buttons-left { margin: 0 !important; opacity: .75; }
 .cs-chat .message-buttons-left * { border: 0 !important; box-shadow: none !important; background: transparent !important; }
 .cs-compose { align-items: flex-end !important; gap: 10px !important; flex-wrap: nowrap !important; }
-.cs-compose > .block { min-width: 0 !important; flex: 1 1 auto !important; padding: 0 !important; border: 0 !important;
+.cs-compose > .form { min-width: 0 !important; flex: 1 1 auto !important; }
+.cs-compose .block { min-width: 0 !important; padding: 0 !important; border: 0 !important;
   background: transparent !important; box-shadow: none !important; }
 .cs-compose .block label > span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .cs-compose textarea { font-size: 1rem !important; line-height: 1.5; border-radius: 14px !important;
@@ -89,10 +92,14 @@ CSS = """
 .cs-kept dt { font-weight: 600; margin-top: 12px; font-size: .9rem; color: var(--body-text-color-subdued); }
 .cs-kept dd { margin: 2px 0 0; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.55; }
 .cs-code input, .cs-code textarea { font-family: var(--font-mono) !important; letter-spacing: .06em; }
+.cs-page:has(.cs-brief) .cs-chat { height: clamp(220px, calc(100dvh - 420px), 560px) !important; }
 @media (max-width: 640px) {
   .gradio-container > main, .gradio-container main.contain { padding: 12px !important; }
   .cs-gate { padding: 18px !important; }
-  .cs-chat { height: clamp(260px, calc(100dvh - 390px), 560px) !important; }
+  .cs-page:has(.cs-chat) .cs-words p { display: none; }
+  .cs-chat { height: clamp(260px, calc(100dvh - 320px), 600px) !important; }
+  .cs-page:has(.cs-brief) .cs-chat { height: clamp(200px, calc(100dvh - 450px), 560px) !important; }
+  .cs-brief { padding: 10px 12px; gap: 8px; }
   .cs-hint { display: none !important; }
   .cs-compose button { min-width: 72px !important; }
   .cs-head .cs-actions { width: 100%; }
@@ -138,6 +145,17 @@ def card_html(card: Card, close: bool = False) -> str:
     )
 
 
+def brief_html(card: Card) -> str:
+    """The card in one paragraph, to stay in view beside a conversation; the whole one is a press away."""
+    first = (*card.resources, card.fallback)[0]
+    return (
+        f'<section class="cs-card cs-brief" aria-label="{html.escape(card.title)}"><p><strong>{html.escape(card.title)}'
+        f"</strong>: {html.escape(card.emergency)} in danger, or {html.escape(first.name)}: {html.escape(first.reach)}, "
+        f'{html.escape(first.hours)}.</p><button type="button" class="cs-pill" popovertarget="cs-help" '
+        f'aria-haspopup="dialog">{wording.MORE_HELP}</button></section>'
+    )
+
+
 def notice_html(contact: str) -> str:
     parts = "".join(f"<div><h3>{title}</h3><p>{text}</p></div>" for title, text in wording.NOTICE)
     answers = f'<p class="cs-label">Who answers for this site: {html.escape(contact)}</p>' if contact else ""
@@ -157,11 +175,27 @@ def kept_html(summary: str, messages: Sequence[Message]) -> str:
 
 def as_markdown(text: str) -> str:
     """A reply for the chatbot: its markdown is rendered, markup in it is text, and no picture is fetched."""
-    return html.escape(text, quote=False).replace("![", "!\\[")
+    closed = re.sub(
+        r"^(- .*)\n(?!- |\n)", r"\1\n\n", _no_markup(text), flags=re.MULTILINE
+    )  # what follows a list
+    return closed.replace("![", "!\\[")
 
 
 def as_text(text: str) -> str:
-    """A visitor's message for the chatbot, to be seen exactly as it was written."""
-    return re.sub(
-        r"([\\`*_{}\[\]()#+\-.!|~$>])", r"\\\1", html.escape(text, quote=False).replace("&gt;", ">")
-    )
+    """A visitor's message for the chatbot, to be seen as it was written.
+
+    Only what markdown would act on is escaped, because screen readers are given the escapes too.
+    """
+    escaped = re.sub(r"([\\`*_\[\]~|])", r"\\\1", _no_markup(text))
+    starts = re.sub(r"^([ \t]*)([#>+\-=]|\d+(?=[.)]))", _first_escaped, escaped, flags=re.MULTILINE)
+    return re.sub(r"^[ \t]+", lambda m: "\u00a0" * len(m.group()), starts, flags=re.MULTILINE)
+
+
+def _first_escaped(match: re.Match[str]) -> str:
+    """A number at the start of a line is kept from being a list by a joiner after it, which nobody sees."""
+    mark = match.group(2)
+    return match.group(1) + (f"{mark}\u2060" if mark.isdigit() else f"\\{mark}")
+
+
+def _no_markup(text: str) -> str:
+    return re.sub(r"&(?=#?\w+;)", "&amp;", text).replace("<", "&lt;")

@@ -23,6 +23,7 @@ THEME = gr.themes.Soft(
     # Soft fails WCAG AA in several places; these are the mends.
     button_primary_background_fill="*primary_700",
     button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_hover_dark="*primary_800",
     button_primary_background_fill_dark="*primary_700",
     button_primary_text_color="white",
     block_title_background_fill="transparent",
@@ -62,7 +63,13 @@ footer { opacity: .8; }
 """
 
 # Asked of Gradio at every mount: nothing of a conversation is kept in the browser's storage, no tracker, no API page.
-MOUNT: dict[str, Any] = {"theme": THEME, "show_error": False, "footer_links": [], "run_history": False}
+MOUNT: dict[str, Any] = {
+    "theme": THEME,
+    "show_error": False,
+    "footer_links": [],
+    "run_history": False,
+    "ssr_mode": False,
+}
 
 
 def words(error: BaseException) -> str:

@@ -7,7 +7,7 @@ NOTICE_VERSION = "2026-11-1"
 
 NAME = "Countersign"
 TAGLINE = "A place to put into words what weighs on you. Answered by an AI, read by clinicians."
-LABEL = "You are writing with an AI. It is not a person and not a therapist."
+LABEL = "An AI answers, not a person or a therapist."
 
 NOTICE_TITLE = "Before you write"
 NOTICE = (
@@ -55,6 +55,7 @@ CHAT = "Conversation with an AI"
 EMPTY_CHAT = "### Take your time\nWrite as much or as little as you like. There is no right way to begin."
 
 HELP = "Need help now?"
+MORE_HELP = "All numbers"
 LEAVE = "Leave this page"
 LEAVE_TITLE = "Leave this page at once: it opens an encyclopedia, and the conversation is gone from this tab"
 UNVERIFIED = (
@@ -66,6 +67,7 @@ YOURS = "Your conversation: see it, change your mind, delete it"
 CODE = "Your code"
 CODE_INFO = "Note it if you want to come back to this later. Nobody can look it up for you."
 SEE = "Show what is kept"
+COPY = "Copy the code"
 DELETE = "Delete this conversation"
 DELETE_SURE = "Everything you wrote here and every answer will be deleted for good. This cannot be undone."
 DELETE_YES = "Yes, delete it"

@@ -53,7 +53,7 @@ def main(port: int, var: str, pause: float) -> None:
     app = gr.mount_gradio_app(
         FastAPI(), build_chat(chat, settings), "/", css=SHARED + CSS, head=HEAD, **MOUNT
     )
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
 
 
 if __name__ == "__main__":
