@@ -27,10 +27,13 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Spread:
-    """How one scale was used: (label, how often) in the order of the scale, and the mean of what was scored."""
+    """How one scale was used, in the order of the scale, and the mean where it has five points.
+
+    `counts` holds (label, how often, whether it is a score: "I am not sure" is none).
+    """
 
     name: str
-    counts: tuple[tuple[str, int], ...]
+    counts: tuple[tuple[str, int, bool], ...]
     mean: float | None
 
 
@@ -83,13 +86,15 @@ def _ratings(tx: Transaction, rubric: Rubric, since: datetime) -> tuple[Spread, 
     counted = {(name, value): n for name, value, n in reviews.count_ratings_since(tx, since)}
     spreads = []
     for dimension in (*rubric.dimensions, *rubric.overlay):
-        counts = tuple((o.label, counted.get((dimension.id, o.value), 0)) for o in dimension.options)
+        counts = tuple(
+            (o.label, counted.get((dimension.id, o.value), 0), o.value is not None) for o in dimension.options
+        )
         scored = [
             (o.value, counted.get((dimension.id, o.value), 0))
             for o in dimension.options
             if o.value is not None
         ]
         total = sum(n for _, n in scored)
-        mean = sum(v * n for v, n in scored) / total if total else None
+        mean = sum(v * n for v, n in scored) / total if total and dimension.five_point else None
         spreads.append(Spread(dimension.name, counts, mean))
     return tuple(spreads)
