@@ -60,6 +60,7 @@ CSS = """
 .cs-chat .icon-button-wrapper.top-panel { display: none !important; }
 .cs-chat .message { font-size: 1rem !important; line-height: 1.6; border-radius: 16px !important;
   box-shadow: none !important; padding: 10px 16px !important; }
+.cs-chat .message, .cs-chat .message * { overflow-wrap: anywhere; min-width: 0; }
 .cs-chat .user .message { border-color: transparent !important; }
 .cs-chat .bot .message { background: var(--background-fill-secondary) !important; border-color: transparent !important; }
 .cs-chat .message-buttons-right { display: none !important; }

@@ -54,10 +54,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         database = open_database(f"sqlite:///{var / 'countersign.db'}")
         yield Served(url, database)
         database.close()
+        assert "Traceback" not in (var / "log").read_text()
     finally:
         child.terminate()
         child.wait(30)
-    assert "Traceback" not in (var / "log").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -285,6 +285,7 @@ def test_a_locked_database_shows_the_resources_and_keeps_what_was_typed(page, se
 
 
 def test_help_opens_without_the_server(page):
+    expect(page.get_by_role("button", name=wording.HELP)).to_be_visible()
     page.context.set_offline(True)
     page.get_by_role("button", name=wording.HELP).click()
     dialog = page.get_by_role("dialog")
