@@ -62,7 +62,7 @@ def tokenizer(work: Work = WORK) -> None:
 @starter.command()
 @worded
 def train(
-    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, steps: Steps = 2400, threads: Threads = 0,
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, steps: Steps = 1200, threads: Threads = 0,
     layers: Layers = 4, width: Width = 256, checkpoint_steps: Every = 0,
 ) -> None:  # fmt: skip
     """Train the model, or go on from its last checkpoint, and write the finished folder."""
@@ -118,7 +118,7 @@ def report(work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, page: Path = R
 @starter.command()
 @worded
 def build(
-    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, count: Count = DIALOGUES, steps: Steps = 2400,
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, count: Count = DIALOGUES, steps: Steps = 1200,
     threads: Threads = 0, page: Path = REPORT,
 ) -> None:  # fmt: skip
     """Corpus, tokenizer, training and report, one after the other."""

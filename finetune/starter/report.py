@@ -1,6 +1,5 @@
 """Measure a finished starter on held-out templates and write `docs/starter.md`."""
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -57,7 +56,7 @@ def write_report(work: Path, weights: Path, page: Path, seed: int) -> Figures:
     tokenizer = load_tokenizer(weights)
     model: Any = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32).eval()
     test, trained = read_dialogues(work / "test.jsonl"), read_dialogues(work / "train.jsonl")
-    openings = list(dict.fromkeys(d[0].content for d in test))[:100]
+    openings = list(dict.fromkeys(d[0].content for d in test))[:60]
     answers = [answer(model, tokenizer, [{"role": "user", "content": o}]) for o in openings]
     texts = [text for text, _ in answers]
     figures = Figures(
@@ -80,7 +79,6 @@ def write_report(work: Path, weights: Path, page: Path, seed: int) -> Figures:
     state = read_state(work)
     parameters = sum(p.numel() for p in model.parameters())
     page.write_text(_page(figures, state, parameters, samples, fresh), encoding="utf-8")
-    (page.with_suffix(".json")).write_text(json.dumps(asdict(figures), indent=2) + "\n")
     return figures
 
 

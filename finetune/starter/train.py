@@ -32,7 +32,7 @@ class Recipe:
     width: int = 256
     heads: int = 4
     feed_forward: int = 640
-    steps: int = 2400
+    steps: int = 1200
     batch_tokens: int = 1024
     learning_rate: float = 1.5e-3
     warmup_steps: int = 60

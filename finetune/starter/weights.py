@@ -19,6 +19,7 @@ A demonstration model of {millions:.1f} million parameters, trained from random 
 fragments that were written for this project. It lets the whole circle (chat, review, fine-tune, serve) be tried
 without a download. **It is not for real use**: it knows very little, it is no therapist and no person, it cannot
 recognise a crisis (rules outside the model do that), and no clinician has reviewed its corpus or its answers.
+Its replies are well formed and often beside the point.
 
 - Shape: `LlamaForCausalLM`, {layers} layers of width {width}, byte-level BPE of {vocabulary}, context {context},
   Llama 3's chat template and special tokens. No code or weight of Llama 3 is in it.
