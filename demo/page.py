@@ -23,6 +23,7 @@ from demo.page_look import (
     brief_html,
     header_html,
     kept_html,
+    label_html,
     notice_html,
     said_html,
 )
@@ -80,6 +81,7 @@ class Gate:
 @dataclass(frozen=True)
 class Room:
     group: gr.Column
+    label: gr.HTML
     chatbot: gr.Chatbot
     card: gr.HTML
     said: gr.HTML
@@ -120,7 +122,7 @@ def _build_gate(settings: Settings) -> Gate:
 
 def _build_room(card: str) -> Room:
     with gr.Column(visible=False) as group:
-        gr.HTML(f'<p class="cs-label">{wording.LABEL}</p>', padding=False)
+        label = gr.HTML(label_html(""), padding=False)
         chatbot = gr.Chatbot(
             label=wording.CHAT, show_label=False, buttons=["copy"], sanitize_html=True, latex_delimiters=[], height=None,
             group_consecutive_messages=False, feedback_options=None, allow_tags=False, placeholder=wording.EMPTY_CHAT,
@@ -141,7 +143,9 @@ def _build_room(card: str) -> Room:
         with gr.Column(visible=False) as form:
             note = gr.Textbox(label=wording.REPORT_NOTE, lines=2, max_lines=5, max_length=2000)
             report_send = gr.Button(wording.REPORT_SEND)
-    return Room(group, chatbot, resources, said, box, send, stop, retry, new, report, form, note, report_send)
+    return Room(
+        group, label, chatbot, resources, said, box, send, stop, retry, new, report, form, note, report_send
+    )
 
 
 def _build_yours() -> Yours:
@@ -190,14 +194,17 @@ def _wire_gate(chat: Chat, tabs: Tabs, view: gr.State, gate: Gate, room: Room, y
             return {gate.said: gr.update(value=said_html(words(error), True) + room.card.value, visible=True)}
         except AppError as error:
             return {gate.said: _failed(error)}
-        opened = {view: View(session_id), yours.code: code, gate.said: _HIDE}
+        opened = {view: View(session_id), yours.code: code, room.label: label_html(code), gate.said: _HIDE}
+        opened |= dict(
+            zip(_shown(room), _render(View()), strict=True)
+        )  # whatever a reply left behind just now
         return opened | {gate.group: gr.update(visible=False), room.group: gr.update(visible=True)}
 
     def on_new(request: gr.Request) -> dict[Any, Any]:
         tabs.leave(request.session_hash or "")
         return _begin_again(view, gate, room, yours)
 
-    begun = [view, yours.code, gate.said, gate.group, room.group]
+    begun = [view, yours.code, room.label, gate.said, gate.group, room.group, *_shown(room)]
     gate.start.click(worded(on_start), [gate.adult, gate.training], begun, trigger_mode="once", **_ASIDE)
     room.new.click(worded(on_new), None, _all_of(view, gate, room, yours), **_ASIDE)
 

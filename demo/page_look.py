@@ -23,6 +23,9 @@ CSS = """
 .cs-pill.cs-strong { background: #9f1239; border-color: #9f1239; color: #fff; }
 .cs-pill.cs-strong:hover { background: #881337; }
 .cs-label { margin: 0; font-size: .9rem; color: var(--body-text-color-subdued); }
+.cs-top { display: flex; flex-wrap: wrap; gap: 2px 0; align-items: baseline; }
+.cs-known { margin-left: auto; }
+.cs-known code { font-family: var(--font-mono); background: none; border: 0; padding: 0; font-size: .9em; color: inherit; }
 .cs-label::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%;
   background: var(--primary-600); margin-right: 8px; }
 
@@ -100,6 +103,7 @@ CSS = """
   .cs-page:has(.cs-chat) .cs-words p { display: none; }
   .cs-chat { height: clamp(260px, calc(100dvh - 320px), 600px) !important; }
   .cs-page:has(.cs-brief) .cs-chat { height: clamp(200px, calc(100dvh - 450px), 560px) !important; }
+  .cs-known { margin-left: 16px; }
   .cs-brief { padding: 10px 12px; gap: 8px; }
   .cs-hint { display: none !important; }
   .cs-compose button { min-width: 72px !important; }
@@ -126,6 +130,12 @@ title="{wording.LEAVE_TITLE}">{wording.LEAVE}</a>
 <button type="button" class="cs-pill cs-strong" popovertarget="cs-help" aria-haspopup="dialog">{wording.HELP}</button>
 </div></header>
 <div id="cs-help" popover role="dialog" aria-label="{html.escape(card.title)}">{card_html(card, close=True)}</div>"""
+
+
+def label_html(code: str) -> str:
+    """What stays above the conversation: that an AI answers, and the visitor's code."""
+    known = f'<span class="cs-known">{wording.CODE}: <code>{html.escape(code)}</code></span>' if code else ""
+    return f'<p class="cs-label cs-top"><span>{wording.LABEL}</span>{known}</p>'
 
 
 def card_html(card: Card, close: bool = False) -> str:

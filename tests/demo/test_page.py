@@ -99,11 +99,7 @@ def begin(page: Page, training: bool = False) -> str:
         page.get_by_label(wording.TRAINING).check()
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_label(wording.BOX)).to_be_visible()
-    page.get_by_text(wording.YOURS).click()
-    code = page.get_by_label(wording.CODE)
-    expect(code).not_to_have_value("")
-    page.get_by_text(wording.YOURS).click()
-    return code.input_value()
+    return page.locator(".cs-known code").inner_text()
 
 
 def send(page: Page, text: str) -> None:
@@ -351,6 +347,20 @@ def test_a_new_conversation_begins_with_the_notice(page, served):
     second = begin(page)
     assert second != first
     assert page.locator(".message").count() == 0
+    assert len(responses(served, first)) == 1
+
+
+def test_a_new_conversation_in_the_middle_of_a_reply_starts_clean(page, served):
+    first = begin(page)
+    send(page, "long")
+    expect(page.locator(".bot.message").last).to_contain_text("number 2 ")
+    page.get_by_role("button", name=wording.NEW).click()
+    expect(page.get_by_text(wording.NOTICE_TITLE)).to_be_visible()
+    until(lambda: responses(served, first)[0].end_reason == "stopped")
+    second = begin(page)
+    assert page.locator(".message").count() == 0
+    say(page, CALM)
+    assert [row.shown for row in responses(served, second)] == [REPLY]
     assert len(responses(served, first)) == 1
 
 
