@@ -21,7 +21,7 @@ function paint() {
   state = {
     response: box.dataset.response, token: box.dataset.token, version: Number(box.dataset.version),
     expires: Date.parse(box.dataset.expires), reply: textOf($('.cs-reply')), flags: [], seconds: 0,
-    dirty: false, timer: null, saving: null, lost: false, active: Date.now(), beat: Date.now(),
+    dirty: false, timer: null, saving: null, lost: false, active: Date.now(), beat: Date.now() - (resumed(box.dataset.expires) ? BEAT_EVERY : 0),
   };
   restore(JSON.parse(box.dataset.draft));
   $$('.cs-side .cs-diff').forEach(node => showDiff(node, state.reply, node.dataset.text));
@@ -31,6 +31,9 @@ function paint() {
   else firstScale()?.querySelector('input').focus({preventScroll: true});
   window.scrollTo({top: 0});
 }
+
+// A case that was opened a while ago is kept at once, before its claim runs out
+const resumed = expires => Date.parse(expires) - Date.now() < 5 * 60000;
 
 // What is typed, as the server takes it
 

@@ -47,7 +47,7 @@ def _waiting(board: Board) -> str:
     most = max((w.reviews + w.adjudications for w in board.waiting), default=0) or 1
     rows = "".join(_waiting_row(w, most) for w in board.waiting)
     return (
-        '<table class="cs-table"><thead><tr><th>Risk</th><th></th><th class="cs-num">Reviews</th>'
+        '<table class="cs-table cs-waiting"><thead><tr><th>Risk</th><th></th><th class="cs-num">Reviews</th>'
         f'<th class="cs-num">Rulings</th><th class="cs-num">Oldest</th></tr></thead><tbody>{rows}</tbody></table>'
     )
 

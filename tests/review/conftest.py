@@ -50,7 +50,7 @@ def add_response(database, now, level=Level.R0, message="I cannot sleep and I wo
 def submission(verdict=Verdict.APPROVE, level=0, **fields):
     """A whole answer, middling on every scale unless `ratings` says otherwise."""
     rubric = load_rubric()
-    ratings: dict[str, int | None] = {d.id: 4 if d.five_point else 1 for d in rubric.dimensions} | {
+    ratings: dict = {d.id: 4 if d.five_point else 1 for d in rubric.dimensions} | {
         "medical_advice": 0,
         "toxicity": 1,
     }

@@ -118,7 +118,7 @@ def test_a_correction_is_another_text_and_a_rejection_has_a_reason(rubric):
     "flag",
     [
         FlagGiven("made-up", Severity.LOW),
-        FlagGiven("stigma", "fatal"),
+        FlagGiven("stigma", "fatal"),  # type: ignore[arg-type]
         FlagGiven("stigma", Severity.LOW, "heavy", 0, 5),
         FlagGiven("stigma", Severity.LOW, "heavy"),
         FlagGiven("stigma", Severity.LOW, "heavy", 12),

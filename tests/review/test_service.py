@@ -46,7 +46,7 @@ def test_the_riskiest_comes_first_then_what_was_flagged_then_the_oldest(database
     late_risk = add_response(database, now, Level.R2, minutes=2)
     early_risk = add_response(database, now, Level.R2, minutes=1)
     grave = add_response(database, now, Level.R4, minutes=4)
-    seen = []
+    seen: list[str] = []
     while case := desk.claim_next(ada, now, seen):
         seen.append(case.response_id)
         desk.release(ada, case.response_id, case.token, now)
