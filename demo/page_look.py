@@ -60,6 +60,9 @@ CSS = """
   background: transparent !important; }
 .cs-chat .bubble-wrap, .cs-compose .form, .cs-yours .form { background: transparent !important; border: 0 !important;
   box-shadow: none !important; }
+.cs-chat .bubble-wrap { padding: 8px 0 !important; }
+.cs-chat .message-wrap { padding: 0 !important; }
+.cs-chat .message-row { margin-left: 0 !important; margin-right: 0 !important; }
 .cs-chat .icon-button-wrapper.top-panel { display: none !important; }
 .cs-chat .message { font-size: 1rem !important; line-height: 1.6; border-radius: 16px !important;
   box-shadow: none !important; padding: 10px 16px !important; }
