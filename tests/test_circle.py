@@ -252,16 +252,21 @@ def test_once_round_the_circle(browser: Browser, served: Served, kept: Database,
 def _promote(engineer: Page, clinician: Page, served: Served, kept: Database) -> None:
     """One person's yes is not enough; the second's, a clinician's, is."""
     engineer.get_by_role("button", name="Approve").click()
-    expect(engineer.locator("#run-status")).to_contain_text("wait", timeout=PATIENCE)
+    expect(engineer.locator("#run-status")).to_contain_text(
+        "waiting for a licensed clinician", timeout=PATIENCE
+    )
     engineer.get_by_role("button", name="Promote").click()
-    engineer.wait_for_timeout(2000)
+    expect(engineer.get_by_text("cannot be promoted yet")).to_be_visible(timeout=PATIENCE)
     with kept.reading() as tx:
         adapter = tx.get(Adapter, "circle")
         assert adapter is not None
         assert adapter.status == "passed"
     clinician.goto(f"{served.url}/review/training")
+    expect(clinician.locator("#run-status")).to_contain_text(
+        "waiting for a licensed clinician", timeout=PATIENCE
+    )
     clinician.get_by_role("button", name="Approve").click()
-    expect(clinician.locator("#run-status")).not_to_contain_text("waiting", timeout=PATIENCE)
+    expect(clinician.locator("#run-status")).to_contain_text("approved", timeout=PATIENCE)
     clinician.get_by_role("button", name="Promote").click()
     expect(clinician.get_by_text("New sessions are answered by circle").first).to_be_visible(timeout=PATIENCE)
 
