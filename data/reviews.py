@@ -124,7 +124,8 @@ def get_session(tx: Transaction, session_id: str) -> Session:
 
 def lock_reviewer(tx: Transaction, reviewer_id: str) -> None:
     """Queue the claims of one person: two tabs must not take two slots of the same response."""
-    tx.execute(select(Reviewer.id).where(Reviewer.id == reviewer_id).with_for_update(key_share=True))
+    if tx.get_bind().dialect.name == "postgresql":  # SQLite's writers are already one at a time
+        tx.execute(select(Reviewer.id).where(Reviewer.id == reviewer_id).with_for_update(key_share=True))
 
 
 # Leases
@@ -171,10 +172,19 @@ def insert_draft(tx: Transaction, draft: Draft) -> None:
 
 
 def delete_draft(tx: Transaction, response_id: str, reviewer_id: str) -> None:
-    tx.execute(delete(Draft).where(Draft.response_id == response_id, Draft.reviewer_id == reviewer_id))
+    own = delete(Draft).where(Draft.response_id == response_id, Draft.reviewer_id == reviewer_id)
+    tx.execute(own.execution_options(synchronize_session=False))
 
 
 # Reviews
+
+
+def list_taken(tx: Transaction, response_id: str) -> dict[int, str]:
+    """Which slots have their review, and whose it is."""
+    return {row.slot: row.reviewer_id for row in tx.execute(_TAKEN, {"response": response_id})}
+
+
+_TAKEN = select(Review.slot, Review.reviewer_id).where(Review.response_id == bindparam("response"))
 
 
 def list_reviews(tx: Transaction, response_id: str) -> Sequence[Review]:

@@ -102,17 +102,17 @@ class Claims:
         """A slot of the entry, which the transaction holds; the one this person has already; None if none is free."""
         if entry.state != state:
             return None
-        given = reviews.list_reviews(tx, entry.response_id)
+        given = reviews.list_taken(tx, entry.response_id)
         adjudication = state == QueueState.ADJUDICATION
         may = policy.can_adjudicate if adjudication else policy.can_review
-        if not may(person, [r.reviewer_id for r in given]):
+        if not may(person, list(given.values())):
             raise Conflict("You have reviewed this response already.")
         slots = [reviews.ADJUDICATION_SLOT] if adjudication else range(1, entry.reviews_needed + 1)
         live = [held for held in reviews.list_leases(tx, entry.response_id) if held.expires_at > now]
         for held in live:
             if held.reviewer_id == person.id and held.slot in slots:
                 return held
-        taken = {held.slot for held in live} | {r.slot for r in given}
+        taken = {held.slot for held in live} | set(given)
         free = next((slot for slot in slots if slot not in taken), None)
         if free is None:
             return None

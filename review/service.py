@@ -126,8 +126,8 @@ class Desk:
             person = judge(tx, person_id)
             lease = fenced(tx, response_id, person_id, token)
             entry = reviews.get_entry(tx, response_id)
-            earlier = reviews.list_reviews(tx, response_id)
-            if not policy.can_review(person, [r.reviewer_id for r in earlier]):
+            earlier = reviews.list_taken(tx, response_id)
+            if not policy.can_review(person, list(earlier.values())):
                 raise Conflict("You have reviewed this response already.")
             response = reviews.get_response(tx, response_id)
             self.rubric.check(given, entry.level, response.masked)
@@ -154,9 +154,9 @@ class Desk:
             return Outcome(review.id, QueueState(entry.state), decision)
 
     def _decide(self, tx: Transaction, entry: QueueEntry, now: datetime) -> None:
-        given = reviews.list_reviews(tx, entry.response_id)
-        if len(given) < entry.reviews_needed:
+        if len(reviews.list_taken(tx, entry.response_id)) < entry.reviews_needed:
             return
+        given = reviews.list_reviews(tx, entry.response_id)
         decision = policy.decide(
             judgements(self.rubric, given), entry.reviews_needed, entry.flagged, self.rubric.five_point()
         )
