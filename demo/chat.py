@@ -17,6 +17,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random, SystemRandom
+from threading import Thread
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
@@ -34,6 +35,7 @@ from data.settings import Settings
 from demo.generation.backend import Backend
 from demo.limits import Limiter, clean_message
 from demo.planning import Past, Plan, plan
+from demo.safety.guard import check
 from demo.safety.risk import RULES_VERSION, assess
 from demo.stream import Answer, Opened, Shown
 from demo.wording import BUSY_SESSION, NOT_ADULT, NOTHING_TO_RETRY, NOTICE_VERSION
@@ -68,6 +70,8 @@ class Chat:
         self._chance = chance or SystemRandom()
         self._limiter = Limiter(settings.messages_per_minute)
         self._answering: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # The rules take about a second to read: that passes while the first visitor reads the notice.
+        Thread(target=_read_rules, name="rules", daemon=True).start()
 
     def close_interrupted(self, now: datetime) -> int:
         """Close what a process that died left open; for the start, before anybody is answered."""
@@ -268,6 +272,13 @@ def digest_of(code: str) -> str:
     """The digest that a code is known by, however it was typed: case, spaces and lookalikes do not matter."""
     typed = str(code).upper().translate(str.maketrans("OIL", "011", "- \t\n"))
     return hashlib.sha256(typed.encode("utf-8", "replace")).hexdigest()
+
+
+def _read_rules() -> None:
+    greeting = Message("user", "Hello.")
+    assess([greeting])
+    check(greeting.content, "", [greeting])
+    redact(greeting.content)
 
 
 def _past(turns: list[schema.Turn]) -> Past:
