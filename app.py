@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import sys
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -73,6 +74,8 @@ def build_app(settings: Settings) -> tuple[FastAPI, str | None]:
         ("Export", "/export", lambda: build_export(database, settings)),
     ]
     review = desk_page.build_desk(desk, lambda: build_accounts(accounts), pages)
+    # Said by Gradio at every mount of several pages, though MOUNT asks for no SSR.
+    warnings.filterwarnings("ignore", message="SSR mode is not supported")
     # The desk first: mounted after "/", it would never be reached.
     signed_in = auth_dependency(accounts)
     gr.mount_gradio_app(

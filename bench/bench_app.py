@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from playwright.sync_api import Locator, Page, sync_playwright
 
 from bench.rows import ROOT, Benchmark, Measured, median_of
 from data.settings import STARTER
@@ -20,6 +21,7 @@ from tests.browser import FLAGS, find_chromium
 from tests.serving import free_port, serve
 
 TIMES = 3
+BOT = ".bot.message"  # Gradio's class of a reply's bubble
 MESSAGE = "I keep waking at four and then I lie there thinking about work."
 
 PEER = f"""
@@ -82,42 +84,45 @@ def _start() -> Iterable[Measured]:
 
 
 def _first_sentence() -> Iterable[Measured]:
-    from playwright.sync_api import sync_playwright
-
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         served = serve(Path(folder), MESSAGES_PER_MINUTE="1000")
         try:
             page = browser.new_page()
             page.goto(served.url)
-            page.get_by_label("18").check()
-            page.get_by_role("button", name="Start").click()
-            ours = median_of(TIMES + 2, lambda: _wait_for_reply(page))
+            page.get_by_label("I am 18 or over").check()
+            page.get_by_role("button", name="Start", exact=True).click()
+            box = page.get_by_label("Your message")
+            box.wait_for()
+            ours = median_of(TIMES + 2, lambda: _wait_for_reply(page, box))
         finally:
             served.stop()
         with _peer() as url:
             page = browser.new_page()
             page.goto(url)
-            peer = median_of(TIMES + 2, lambda: _wait_for_reply(page))
+            box = page.locator("textarea").last
+            box.wait_for()
+            peer = median_of(TIMES + 2, lambda: _wait_for_reply(page, box))
         browser.close()
     yield Measured("chat.first_sentence_ms", ours, "ms from Enter to the first words", "lower", peer,
                    "plain Gradio chat, same model, unguarded, first token")  # fmt: skip
 
 
-def _wait_for_reply(page) -> float:  # type: ignore[no-untyped-def]
-    """Milliseconds from Enter until a new bot message has text; then waits until it has ended."""
-    before = page.locator(".bot.message").count()
-    box = page.locator("textarea").last
+def _wait_for_reply(page: Page, box: Locator) -> float:
+    """Milliseconds from Enter until a new bot message has text; then waits until it no longer grows."""
+    before = page.locator(BOT).count()
     box.fill(MESSAGE)
     begun = time.perf_counter()
     box.press("Enter")
     page.wait_for_function(
-        """n => { const b = document.querySelectorAll('.bot.message');
-                  return b.length > n && b[b.length - 1].innerText.trim().length > 1; }""",
-        arg=before,
+        """([bot, n]) => { const b = document.querySelectorAll(bot);
+                          return b.length > n && b[b.length - 1].innerText.trim().length > 1; }""",
+        arg=[BOT, before],
     )
     taken = (time.perf_counter() - begun) * 1000
-    page.wait_for_timeout(3000)
+    text = ""
+    while text != (text := page.locator(BOT).last.inner_text()) or not text:
+        page.wait_for_timeout(1000)
     return taken
 
 

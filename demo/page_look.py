@@ -164,7 +164,7 @@ def brief_html(card: Card) -> str:
     first = (*card.resources, card.fallback)[0]
     return (
         f'<section class="cs-card cs-brief" aria-label="{html.escape(card.title)}"><p><strong>{html.escape(card.title)}'
-        f"</strong>: {html.escape(card.emergency)} in danger, or {html.escape(first.name)}: {html.escape(first.reach)}, "
+        f"</strong> Call {html.escape(card.emergency)} in danger, or {html.escape(first.name)}: {html.escape(first.reach)}, "
         f'{html.escape(first.hours)}.</p><button type="button" class="cs-pill" popovertarget="cs-help" '
         f'aria-haspopup="dialog">{wording.MORE_HELP}</button></section>'
     )

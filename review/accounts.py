@@ -130,7 +130,7 @@ class Accounts:
                             role=role if offer.first and role else offer.role, administrator=offer.administrator,
                             licence_body=_line(licence_body, "who licensed you", ""),
                             licence_number=_line(licence_number, "the licence number", ""),
-                            active=True, created_at=now, synthetic=synthetic)  # fmt: skip
+                            active=True, created_at=now, synthetic=synthetic or self._settings.synthetic)  # fmt: skip
         if reviewer.role == Role.CLINICIAN and not (reviewer.licence_body and reviewer.licence_number):
             raise Invalid("Please give the body that licensed you and the number of the licence.")
         check_password(password, reviewer.login, reviewer.name)

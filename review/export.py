@@ -19,6 +19,7 @@ from data.database import Database
 from data.errors import Forbidden, NotFound
 from data.exports import BATCH, Pair, write_export
 from data.records import Decision, EndReason, Level, Message, QueueState
+from data.redaction import redact
 from data.schema import Consent, QueueEntry, Response, Review, Reviewer, Session, Turn
 from data.settings import Settings
 
@@ -157,7 +158,8 @@ def _pair(entry: QueueEntry, turns: list[Turn], session: Session) -> Pair:
     response = entry.response
     versions = sorted({r.rubric_version for r in response.reviews})
     return Pair(
-        messages=(*_context(turns, response.turn), Message("assistant", entry.final_text or "")),
+        # What a clinician wrote is kept as it was written; what leaves the house is masked like everything else.
+        messages=(*_context(turns, response.turn), Message("assistant", redact(entry.final_text or "").text)),
         response_id=response.id,
         group=hashlib.sha256(f"{session.salt}\0{session.id}".encode()).hexdigest()[:16],
         decision=str(entry.decision),

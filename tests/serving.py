@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -38,7 +37,7 @@ class Served:
         return self.process.wait(30)
 
     def kill(self) -> None:
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill()  # nothing to do where it has ended by itself
         self.process.wait(30)
 
 

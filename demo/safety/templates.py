@@ -92,7 +92,8 @@ def crisis(assessment: Assessment, step: int, region: str = DEFAULT_REGION) -> T
     rules = {evidence.rule for evidence in _last_turn(assessment)}
     if kind == "self-harm" and rules and rules <= _OTHER_PERSON:
         kind = "self-harm-other"
-    body = texts.get(kind, texts["self-harm"])[STEPS[step]]
+    # A folded block of YAML keeps one newline of a blank line; a paragraph is two.
+    body = texts.get(kind, texts["self-harm"])[STEPS[step]].replace("\n", "\n\n")
     urgent = {Level.R4: texts["now"], Level.R3: texts["near"]}.get(assessment.level)
     text = f"{urgent}\n\n{body}" if urgent else body
     level = assessment.level.name.lower() if urgent else "r2"

@@ -58,8 +58,10 @@ def test_a_cut_at_the_end_shows_against_a_head_kept_elsewhere(database, now):
 
 def test_many_writers_make_one_chain(database, now):
     threads = [threading.Thread(target=_fill, args=(database, now, 5)) for _ in range(8)]
-    [t.start() for t in threads]
-    [t.join() for t in threads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     with database.reading() as tx:
         assert (audit.verify(tx).entries, audit.verify(tx).broken) == (40, None)
 

@@ -43,8 +43,10 @@ def test_migrating_twice_and_from_two_threads_is_harmless(fresh_url):
             failures.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(2)]
-    [t.start() for t in threads]
-    [t.join() for t in threads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     databases.migrate(opened)
     assert failures == []
     with opened.engine.connect() as connection:

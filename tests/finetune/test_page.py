@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ WAIT = 120_000
 @pytest.fixture
 def people(database):
     with database.transaction() as tx:
-        kinds = {
+        kinds: dict[str, dict[str, Any]] = {
             "clinician": {},
             "engineer": {"role": Role.ENGINEER, "licensed": False},
             "student": {"licensed": False},
@@ -50,9 +51,9 @@ def test_only_engineers_and_administrators_start_runs(training, people, inputs, 
         ):
             with pytest.raises(Forbidden):
                 call()
-    for call in (training.choices, training.summary, lambda by: training.view(by, "one")):
+    for look in (training.choices, training.summary, lambda by: training.view(by, "one")):
         with pytest.raises(Forbidden):
-            call("nobody")
+            look("nobody")
     assert not (settings.var_dir / "runs").exists()
 
 

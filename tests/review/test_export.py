@@ -105,6 +105,20 @@ def test_the_context_is_what_was_shown_before(database, now, tmp_path):
     assert [m.content for m in example.messages] == ["one", "reply one", "two", "reply two"]
 
 
+def test_identifiers_in_a_correction_do_not_leave(database, now, tmp_path):
+    with database.transaction() as tx:
+        clinician, session = rows.add_reviewer(tx, now), rows.add_session(tx, now)
+        response = rows.add_response(tx, session, now, reply="A worse reply.")
+        rows.add_entry(
+            tx, response, now, Decision.CORRECTED, "Write to ada@synthetic.example. What would help?"
+        )
+        rows.add_review(tx, response, clinician, now, Verdict.CORRECT)
+    export(database, tmp_path / "out", now)
+    (example,), _ = read_export(tmp_path / "out")
+    assert example.messages[-1].content == "Write to [EMAIL]. What would help?"
+    assert "ada@" not in "".join(p.read_text() for p in (tmp_path / "out").glob("*.jsonl"))
+
+
 def test_an_export_is_never_overwritten(database, now, decided, tmp_path):
     export(database, tmp_path / "out", now)
     before = (tmp_path / "out" / "manifest.json").read_bytes()

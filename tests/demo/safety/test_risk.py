@@ -56,6 +56,41 @@ def test_level_of_a_turn(text: str, level: Level) -> None:
     assert said(text).level == level
 
 
+BEFORE = [
+    "", "Sometimes I feel like ", "I think ", "Lately ", "Honestly, ", "hi. ", "It's embarrassing but ",
+    "My husband doesn't know that ", "At night ", "I'm scared because ", "Since my mum died ", "I was fine but now ",
+]  # fmt: skip
+AFTER = ["", ".", " and I don't know why", " sometimes", " when the panic comes", " but I would never do it"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "I want to die", "I want to kill myself", "I wish I was dead", "I don't want to be alive anymore",
+        "I would be better off dead", "I keep thinking about suicide", "I keep thinking about ending it",
+        "I could just kill myself", "I don't want to wake up tomorrow", "I hope I don't wake up",
+        "everyone would be better off without me", "I want to hurt myself", "I should just be dead",
+    ],
+)  # fmt: skip
+def test_a_wish_is_met_whatever_stands_around_it(wish: str) -> None:
+    missed = [text for b in BEFORE for a in AFTER if said(text := b + wish + a).action == "none"]
+    assert missed == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I feel like I don't exist and my body is not my own",
+        "I feel like I am going to die during panic attacks",
+        "When my heart races I feel like I could die",
+        "I don't wake up when my alarm rings",
+        "I keep thinking about ending it with my boyfriend",
+    ],
+)
+def test_panic_and_unreality_are_no_wish_to_die(text: str) -> None:
+    assert said(text).action == "none"
+
+
 def test_level_stays_while_the_action_follows_the_turn() -> None:
     calm = said(
         "I want to kill myself tonight", "Are you safe?", "thanks, I talked with my sister and feel calmer"

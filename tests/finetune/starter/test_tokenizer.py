@@ -64,4 +64,6 @@ def test_same_texts_same_tokenizer_and_loading(tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path)
     chat = [asdict(m) for m in generate(2, 1)[0]]
     loaded = load_tokenizer(tmp_path)
-    assert loaded.apply_chat_template(chat)["input_ids"] == tokenizer.apply_chat_template(chat)["input_ids"]
+    assert loaded.apply_chat_template(chat, return_dict=False) == tokenizer.apply_chat_template(
+        chat, return_dict=False
+    )
