@@ -5,26 +5,35 @@ ten, is left.
 """
 
 import ipaddress
+import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
 
 Found = tuple[int, int, str]
 
-PUBLIC_LINES = frozenset(
-    {
-        "18002738255",
-        "8002738255",
-        "116123",
-        "131114",
-        "741741",
-        "18007997233",
-        "8007997233",
-        "18006624357",
-        "8006624357",
-    }
-)
-"""Helplines of the United States, the United Kingdom and Australia: everybody's numbers identify nobody."""
+_OTHER_LINES = ("18002738255", "741741", "18006624357")
+"""Published in the United States and often quoted, though the resource card does not name them."""
+
+
+@cache
+def _public() -> tuple[frozenset[str], frozenset[str]]:
+    """Digits and hosts of the published helplines: everybody's numbers and pages identify nobody."""
+    raw = json.loads((Path(__file__).parent / "resources" / "helplines.json").read_text(encoding="utf-8"))
+    entries = [raw["fallback"], *(line for region in raw["regions"].values() for line in region["lines"])]
+    lines = {re.sub(r"\D", "", entry["reach"]) for entry in entries} | set(_OTHER_LINES)
+    national = {line[1:] for line in lines if len(line) == 11 and line.startswith("1")}
+    hosts = {urlsplit(entry["source"]).netloc.removeprefix("www.") for entry in entries}
+    return frozenset(lines | national), frozenset(hosts)
+
+
+def _is_public_site(written: str) -> bool:
+    host = urlsplit(written if "://" in written else f"//{written}").netloc
+    return host.lower().removeprefix("www.") in _public()[1]
+
 
 _TLD = r"(?:com|org|net|edu|gov|info|io|dev|xyz|gg|ca|de|co\.uk|org\.uk|ac\.uk|com\.au)"
 _EMAIL = re.compile(
@@ -72,7 +81,9 @@ def find_contacts(text: str) -> Iterator[Found]:
     for pattern in (_EMAIL, _EMAIL_SPOKEN):
         yield from ((*m.span(), "EMAIL") for m in pattern.finditer(text))
     for match in _URL.finditer(text):
-        yield match.start(), match.start() + len(match[0].rstrip(".,;:!?)]}'\"")), "URL"
+        written = match[0].rstrip(".,;:!?)]}'\"")
+        if not _is_public_site(written):
+            yield match.start(), match.start() + len(written), "URL"
     for match in _HANDLE.finditer(text):
         if match[0][1:].lower() not in _NOT_HANDLES:
             yield match.start(), match.start() + len(match[0].rstrip(".")), "HANDLE"
@@ -97,7 +108,7 @@ def _find_phones(text: str) -> Iterator[Found]:
 
 def _is_phone(written: str) -> bool:
     digits = re.sub(r"\D", "", written)
-    return 7 <= len(digits) <= 15 and digits not in PUBLIC_LINES and not _YEARS.fullmatch(written.strip())
+    return 7 <= len(digits) <= 15 and digits not in _public()[0] and not _YEARS.fullmatch(written.strip())
 
 
 _YEARS = re.compile(r"(?:19|20)\d\d\s?-\s?(?:19|20)\d\d")

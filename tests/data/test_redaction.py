@@ -83,6 +83,8 @@ KEPT = [
     "I slept 3 hours, woke at 4 am, took 50 mg, 2 times",
     "call me back, don't call me crazy",
     "call 988, text 741741, or 1-800-273-8255, or 116 123",
+    "Poison Help: Call 1-800-222-1222, or findahelpline.com (directory)",
+    "see https://www.samaritans.org/ireland or 0808 2000 247",
     "i live in constant fear. I work at night, at home",
     "I'm in a bad place and down in the dumps",
     "my mom said no. My dad I love. My boyfriend And I",
