@@ -21,11 +21,12 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 from fastapi import FastAPI
 
 from data.database import migrate, open_database
-from data.errors import AppError, Invalid
+from data.errors import AppError, Invalid, Unavailable
 from data.settings import Settings, load_settings
 
 SECONDS_TO_LEAVE = 3  # an open tab holds a connection for as long as it is open
 LEXICONS = ("risk", "guard", "questions")
+NO_DATABASE = "the database cannot be reached, or another program holds it: check DATABASE_URL, or VAR_DIR, and try again."
 
 
 def build_app(settings: Settings) -> tuple[FastAPI, str | None]:
@@ -47,7 +48,10 @@ def build_app(settings: Settings) -> tuple[FastAPI, str | None]:
     from review.sign_in import add_sign_in, auth_dependency
 
     database = open_database(settings.database)
-    migrate(database)
+    try:
+        migrate(database)
+    except Unavailable:
+        raise Unavailable(NO_DATABASE) from None
     backend = load_backend(settings)
     accounts, desk, chat = (
         Accounts(database, settings),
