@@ -5,6 +5,7 @@ import os
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 from bench import bench_app, bench_generation, bench_safety
 from bench.rows import keep
