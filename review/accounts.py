@@ -28,6 +28,7 @@ from data.settings import Settings
 from review.passwords import Passwords, begin_try, check_password, forget_try
 
 LINK_LASTS = timedelta(days=7)
+RESET_LASTS = timedelta(hours=24)
 OPERATOR = "operator"  # whoever can run commands on the machine
 
 
@@ -63,12 +64,26 @@ class Offer:
     first: bool
 
 
+@dataclass(frozen=True)
+class Reset:
+    """Whose password a reset link sets, and who made the link."""
+
+    name: str
+    login: str
+    made_by: str
+
+
 def can_administer(person: Person) -> bool:
     return person.administrator
 
 
 def can_verify_licence(person: Person, reviewer_id: str) -> bool:
     """Nobody vouches for themselves; the first administrator's own word is taken by `accept` alone."""
+    return can_administer(person) and person.id != reviewer_id
+
+
+def can_make_reset(person: Person, reviewer_id: str) -> bool:
+    """Not for oneself: whoever finds an administrator's open page would have the account without the password."""
     return can_administer(person) and person.id != reviewer_id
 
 
@@ -141,12 +156,12 @@ class Accounts:
             _insert_account(tx, reviewer, now)
         return reviewer
 
-    def link(self, token: str, seen: str = "") -> str:
+    def link(self, token: str, seen: str = "", reset: bool = False) -> str:
         """The token as the address to give to a person; `seen` is the address under which the asker sees the app."""
         host = self._settings.gradio_server_name
         host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         base = self._settings.public_url or seen or f"http://{host}:{self._settings.gradio_server_port}"
-        return f"{base}/sign-in/{token}"
+        return f"{base}/sign-in/{'reset/' * reset}{token}"
 
     # Signing in
 
@@ -201,6 +216,40 @@ class Accounts:
             forget_try(tx, attempt)
             reviewers.delete_sign_ins_of(tx, by, but=reviewers.token_digest(token))
             audit.append(tx, now, by, "account.change-password", by)
+
+    def make_reset(self, by: str, reviewer_id: str, now: datetime) -> str:
+        """Token of a link with which the person sets a new password, once and for a day. Changes nothing by itself."""
+        with self._database.transaction() as tx:
+            if not can_make_reset(_administrator(tx, by), reviewer_id):
+                raise Forbidden("Change your own password with the present one, under Your password.")
+            reviewer = reviewers.get_reviewer(tx, reviewer_id)
+            if not reviewer.active:
+                raise Conflict(f"The account of {reviewer.name} is closed: open it again first.")
+            token = f"{reviewer.id}.{secrets.token_urlsafe(32)}"
+            link = Invitation(token_digest=_reset_digest(token, reviewer), role=reviewer.role, administrator=False,
+                              created_by=by, expires_at=now + RESET_LASTS)  # fmt: skip
+            reviewers.insert_invitation(tx, link)
+            audit.append(tx, now, by, "account.make-reset", reviewer_id)
+        return token
+
+    def reset_offer(self, token: str, now: datetime) -> Reset:
+        """Whose password the link sets; `NotFound` once used or expired, or where its maker may make none any more."""
+        with self._database.reading() as tx:
+            reviewer, _, maker = _get_reset(tx, token, now)
+            return Reset(reviewer.name, reviewer.login, maker.name)
+
+    def reset_password(self, token: str, new: str, now: datetime) -> None:
+        """Set the password and end all sign-ins of the person. The trail names who made the link."""
+        reset = self.reset_offer(token, now)
+        check_password(new, reset.login, reset.name)
+        renewed = self._passwords.hash(new)
+        with self._database.transaction() as tx:
+            reviewers.lock_accounts(tx)
+            reviewer, link, maker = _get_reset(tx, token, now)
+            reviewers.delete_invitation(tx, link.token_digest)
+            reviewer.password_hash = renewed
+            reviewers.delete_sign_ins_of(tx, reviewer.id)
+            audit.append(tx, now, reviewer.id, "account.reset-password", reviewer.id, link_by=maker.id)
 
     # Administration
 
@@ -282,6 +331,25 @@ def _take_link(tx: Transaction, digest: str, now: datetime) -> None:
     if not reviewers.delete_invitation(tx, digest):
         raise NotFound("This link has been used. Please ask an administrator for another.")
     reviewers.delete_first_links(tx)
+
+
+def _reset_digest(token: str, reviewer: Reviewer) -> str:
+    """What the table of invitations keeps of a reset link; no invitation's digest is made so, nor taken for it.
+
+    The token names its person, so it fits nobody else; with the password as it was, all links die once it is changed.
+    """
+    return reviewers.token_digest(f"reset\0{token}\0{reviewer.password_hash}")
+
+
+def _get_reset(tx: Transaction, token: str, now: datetime) -> tuple[Reviewer, Invitation, Reviewer]:
+    named = token.partition(".")[0]
+    found = tx.get(Reviewer, named) if named.isascii() and named.isalnum() else None
+    digest = _reset_digest(token, found) if found and found.active else ""
+    link = reviewers.get_invitation(tx, digest, now)
+    maker = tx.get(Reviewer, link.created_by)
+    if not found or not maker or not maker.active or not can_administer(person_of(maker)):
+        raise NotFound("This link no longer works. Please ask an administrator for another.")
+    return found, link, maker
 
 
 def _insert_account(tx: Transaction, reviewer: Reviewer, now: datetime) -> None:

@@ -286,6 +286,7 @@ def test_administration_is_for_administrators(accounts, database, first, second,
             lambda by: accounts.set_administrator(by, second.id, True, now),
             lambda by: accounts.deactivate(by, first.id, now),
             lambda by: accounts.reactivate(by, first.id, now),
+            lambda by: accounts.make_reset(by, first.id, now),
         ):
             with pytest.raises(Forbidden):
                 act(by)
@@ -351,6 +352,95 @@ def test_guessing_the_present_password_is_throttled_too(accounts, first, now):
             accounts.change_password(first.id, "wrong", "another quiet lake", here, "10.0.0.1", now)
     with pytest.raises(Forbidden, match="Too many"):
         accounts.change_password(first.id, PASSWORD, "another quiet lake", here, "10.0.0.1", now)
+
+
+# Forgotten passwords
+
+
+def test_a_reset_link_sets_a_password_once_and_ends_every_sign_in(accounts, database, first, second, now):
+    token = accounts.make_reset(first.id, second.id, now)
+    signed_in = accounts.sign_in("ben", PASSWORD, "10.0.0.1", now)  # a link changes nothing before it is used
+    offer = accounts.reset_offer(token, now)
+    assert (offer.name, offer.login, offer.made_by) == ("Ben", "ben", "Ada")
+    accounts.reset_password(token, "another quiet lake", now + timedelta(hours=23))
+    assert accounts.who(signed_in, now) is None
+    with pytest.raises(Forbidden, match="not right"):
+        accounts.sign_in("ben", PASSWORD, "10.0.0.1", now)
+    assert accounts.sign_in("ben", "another quiet lake", "10.0.0.1", now)
+    for use in (lambda: accounts.reset_offer(token, now),
+                lambda: accounts.reset_password(token, "a third quiet lake", now)):  # fmt: skip
+        with pytest.raises(NotFound, match="used"):
+            use()
+    trail = [line for line in _trail(database) if "reset" in line[1]]
+    assert trail == [
+        (first.id, "account.make-reset", second.id),
+        (second.id, "account.reset-password", second.id),
+    ]
+    with database.reading() as tx:
+        entry = tx.scalars(select(Audit).where(Audit.action == "account.reset-password")).one()
+        assert entry.details == {"link_by": first.id}
+        kept = str(
+            tx.execute(text("SELECT * FROM invitation")).all() + tx.execute(text("SELECT * FROM audit")).all()
+        )
+    assert token not in kept
+
+
+def test_a_reset_link_lives_a_day_and_not_beyond_the_password_it_replaces(accounts, first, second, now):
+    token = accounts.make_reset(first.id, second.id, now)
+    with pytest.raises(NotFound, match="expired"):
+        accounts.reset_password(token, "another quiet lake", now + timedelta(hours=24))
+    other = accounts.make_reset(first.id, second.id, now)
+    accounts.reset_password(other, "another quiet lake", now)
+    with pytest.raises(NotFound):
+        accounts.reset_password(token, "a third quiet lake", now)
+
+
+def test_a_reset_link_fits_nobody_else_and_makes_no_account(accounts, first, second, now):
+    token = accounts.make_reset(first.id, second.id, now)
+    secret = token.partition(".")[2]
+    invitation = accounts.invite(first.id, Role.CLINICIAN, False, now)
+    for wrong in (f"{first.id}.{secret}", f"{second.id}.", secret, invitation, f"{second.id}.{invitation}", "", ".",
+                  "\x00.x", "\ud800.x"):  # fmt: skip
+        with pytest.raises(NotFound):
+            accounts.reset_password(wrong, "another quiet lake", now)
+    with pytest.raises(NotFound):
+        _accept(accounts, token, now, "mallory")
+    assert accounts.sign_in("ada", PASSWORD, "10.0.0.1", now)
+
+
+def test_a_reset_is_made_by_another_administrator_for_an_open_account(accounts, first, second, now):
+    with pytest.raises(Forbidden, match="present one"):
+        accounts.make_reset(first.id, first.id, now)
+    with pytest.raises(NotFound):
+        accounts.make_reset(first.id, "nobody", now)
+    token = accounts.make_reset(first.id, second.id, now)
+    accounts.deactivate(first.id, second.id, now)
+    with pytest.raises(NotFound):
+        accounts.reset_password(token, "another quiet lake", now)
+    with pytest.raises(Conflict, match="closed"):
+        accounts.make_reset(first.id, second.id, now)
+
+
+def test_the_links_of_who_is_no_longer_an_administrator_are_dead(accounts, first, second, now):
+    third = _accept(accounts, accounts.invite(first.id, Role.CLINICIAN, True, now), now, "cyd")
+    token = accounts.make_reset(third.id, second.id, now)
+    accounts.set_administrator(first.id, third.id, False, now)
+    with pytest.raises(NotFound, match="no longer works"):
+        accounts.reset_password(token, "another quiet lake", now)
+
+
+def test_a_password_that_cannot_be_is_said_and_the_reset_link_lives(accounts, first, second, now):
+    token = accounts.make_reset(first.id, second.id, now)
+    with pytest.raises(Invalid, match="12 characters"):
+        accounts.reset_password(token, "short", now)
+    assert accounts.reset_offer(token, now).login == "ben"
+
+
+def test_two_at_once_on_one_reset_link_set_one_password(accounts, first, second, now):
+    token = accounts.make_reset(first.id, second.id, now)
+    outcomes = _at_once(6, lambda i: accounts.reset_password(token, f"quiet lake number {i}", now))
+    assert sorted(isinstance(o, NotFound) for o in outcomes) == [False] + [True] * 5
+    assert accounts.sign_in("ben", f"quiet lake number {outcomes.index(None)}", "10.0.0.1", now)
 
 
 def _at_once(count, act):
