@@ -21,7 +21,7 @@ from data.schema import Reviewer
 from data.settings import Settings
 from review.accounts import Accounts
 from review.protection import COOKIE, Protection, auth_dependency, token_of
-from review.sign_in_html import CSP, accept_page, message_page, sign_in_page
+from review.sign_in_html import CSP, accept_page, message_page, reset_page, sign_in_page
 
 __all__ = ["add_sign_in", "auth_dependency"]
 
@@ -96,7 +96,29 @@ def add_sign_in(app: FastAPI, accounts: Accounts, settings: Settings,
         response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
         return response
 
+    _add_reset(router, accounts)
     app.include_router(router)
+
+
+def _add_reset(router: APIRouter, accounts: Accounts) -> None:
+    """The page that a reset link opens: the person, and nobody else, types the new password."""
+
+    @router.get("/sign-in/reset/{token}")
+    @_worded
+    def show_reset(token: str) -> Response:
+        return _page(reset_page(accounts.reset_offer(token, _now())))
+
+    @router.post("/sign-in/reset/{token}")
+    @_worded
+    def reset(token: str, form: Form) -> Response:
+        offer = accounts.reset_offer(token, _now())
+        try:
+            _check_twice(form)
+            accounts.reset_password(token, form.get("password", ""), _now())
+        except Invalid as error:
+            return _page(reset_page(offer, str(error)), error.status)
+        said = "Every sign-in with the former one has ended. Please sign in."
+        return _page(message_page("Your new password is set", said))
 
 
 def _worded(handler: Callable[..., Response]) -> Callable[..., Response]:
@@ -118,9 +140,13 @@ def local(target: str) -> str:
     return target if kept and ".." not in target and "\\" not in target else DESK
 
 
-def _accept(accounts: Accounts, token: str, form: dict[str, str]) -> Reviewer:
+def _check_twice(form: dict[str, str]) -> None:
     if form.get("password") != form.get("again"):
         raise Invalid("The two passwords are not the same.")
+
+
+def _accept(accounts: Accounts, token: str, form: dict[str, str]) -> Reviewer:
+    _check_twice(form)
     role = Role.ENGINEER if form.get("role") == Role.ENGINEER else Role.CLINICIAN
     return accounts.accept(token, form.get("name", ""), form.get("login", ""), form.get("password", ""),
                            form.get("licence_body", ""), form.get("licence_number", ""), _now(),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from data.records import Role
-from review.accounts import Offer
+from review.accounts import Offer, Reset
 from review.passwords import SHORTEST
 
 # The colours are those of demo.theme: Soft, teal and slate, with text that reaches WCAG AA on its ground.
@@ -48,9 +48,6 @@ CSP = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-
-# For the desk's own pages: a form, since signing out changes something.
-SIGN_OUT = '<form method="post" action="/sign-out"><button class="lg secondary">Sign out</button></form>'
 
 
 def sign_in_page(onward: str, login: str = "", error: str = "") -> str:
@@ -95,25 +92,7 @@ def accept_page(offer: Offer, form: Mapping[str, str] | None = None, error: str 
                 "An e-mail address does.",
             )
         }
-{
-            _field(
-                "password",
-                "Password",
-                "",
-                "new-password",
-                f'type="password" required minlength="{SHORTEST}"',
-                f"At least {SHORTEST} characters; a few words do well.",
-            )
-        }
-{
-            _field(
-                "again",
-                "The same password again",
-                "",
-                "new-password",
-                f'type="password" required minlength="{SHORTEST}"',
-            )
-        }
+{_new_password()}
 {
             _field(
                 "licence_body",
@@ -126,6 +105,19 @@ def accept_page(offer: Offer, form: Mapping[str, str] | None = None, error: str 
         }
 {_field("licence_number", "Licence number", form.get("licence_number", ""), "off", needed)}{licence_hint}
 <p></p><button>Make the account</button></form>""",
+    )
+
+
+def reset_page(reset: Reset, error: str = "") -> str:
+    return _page(
+        "Your new password",
+        f"""<h1>Set a new password</h1>
+<p>For {escape(reset.name)}. {escape(reset.made_by)} made this link; it works once. If you did not ask for it, leave it
+and tell an administrator.</p>{_error(error)}
+<form method="post">
+{_field("login", "Login", reset.login, "username", "readonly")}
+{_new_password(focus=True)}
+<button>Set the password</button></form>""",
     )
 
 
@@ -154,6 +146,14 @@ def _role(chosen: str) -> str:
         + choice(Role.CLINICIAN, "a licensed clinician")
         + choice(Role.ENGINEER, "an engineer, who trains and does not review")
         + "</fieldset>"
+    )
+
+
+def _new_password(focus: bool = False) -> str:
+    kind = f'type="password" required minlength="{SHORTEST}"'
+    hint = f"At least {SHORTEST} characters; a few words do well."
+    return _field("password", "Password", "", "new-password", kind, hint, focus) + _field(
+        "again", "The same password again", "", "new-password", kind
     )
 
 

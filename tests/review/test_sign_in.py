@@ -155,6 +155,44 @@ def test_a_mistake_in_the_form_is_said_and_the_link_lives(client, accounts, ada,
     assert accounts.offer(token, NOW + timedelta(days=1)).role == Role.CLINICIAN
 
 
+def _reset(accounts, by):
+    token = accounts.invite(by.id, Role.CLINICIAN, False, NOW)
+    ben = accounts.accept(token, "<b>Ben</b>", "ben", PASSWORD, "Test Board", "T-2", NOW, synthetic=True)
+    return accounts.link(accounts.make_reset(by.id, ben.id, NOW), reset=True).split("7860")[1]
+
+
+def test_a_reset_link_opens_a_page_on_which_the_person_sets_the_password(client, accounts, ada):
+    path = _reset(accounts, ada)
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "For &lt;b&gt;Ben&lt;/b&gt;. Ada made this link" in page.text
+    assert re.search(r'name="login" value="ben"[^>]*autocomplete="username"[^>]*readonly', page.text)
+    for fields, said in [
+        ({"again": "something else"}, "not the same"),
+        ({"password": "x", "again": "x"}, "at least 12"),
+    ]:
+        answer = client.post(
+            path, data={"password": "another quiet lake", "again": "another quiet lake", **fields}
+        )
+        assert (answer.status_code, 'role="alert"' in answer.text, said in answer.text) == (422, True, True)
+        assert "another quiet lake" not in answer.text
+    answer = client.post(path, data={"password": "another quiet lake", "again": "another quiet lake"})
+    assert answer.status_code == 200
+    assert "Your new password is set" in answer.text
+    assert "set-cookie" not in answer.headers
+    assert client.post("/sign-in", data={"login": "ben", "password": "another quiet lake"}).status_code == 303
+    for again in (client.get(path), client.post(path, data={"password": PASSWORD, "again": PASSWORD})):
+        assert again.status_code == 404
+        assert "has been used or has expired" in again.text
+
+
+def test_a_reset_link_is_no_invitation_nor_the_other_way_round(client, accounts, ada):
+    assert client.get(_reset(accounts, ada).replace("/reset/", "/")).status_code == 404
+    assert (
+        client.get(f"/sign-in/reset/{accounts.invite(ada.id, Role.CLINICIAN, False, NOW)}").status_code == 404
+    )
+
+
 @pytest.mark.parametrize(
     "target",
     ["https://evil.example/review/", "//evil.example/review", "/\\evil.example", "/reviewer", "/", "",
@@ -171,7 +209,7 @@ def test_paths_of_the_desk_are_kept(target):
 
 
 def test_the_pages_run_nothing_and_are_framed_and_kept_nowhere(client):
-    for path in ("/sign-in", "/sign-in/unknown"):
+    for path in ("/sign-in", "/sign-in/unknown", "/sign-in/reset/unknown"):
         headers = client.get(path).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
