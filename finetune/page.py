@@ -4,6 +4,7 @@ Jobs are processes of their own, so that nothing is lost when the tab or the ser
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -18,27 +19,36 @@ from finetune.promote import Promotions
 from finetune.training import Training
 
 SECONDS = 2.0
+# A button that no longer applies goes, and the keyboard's place with it: the words of what was done take it.
+_HOLD = (
+    "() => { if (document.activeElement === document.body) document.querySelector('#said [role]')?.focus(); }"
+)
 Act = Callable[[str, str], str]
 """(who asks, run) -> what to say when it is done."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    heading: gr.HTML
+    starting: gr.Column
+    fold: gr.Accordion
+    form: list[Any]
+    start: gr.Button
+    said: gr.HTML
+    room: gr.Column
+    run: gr.Dropdown
+    followed: list[Any]
+    buttons: dict[str, gr.Button]
 
 
 def build_training(database: Database, settings: Settings) -> None:
     """Fill the current Blocks context. Who asks is `gr.Request.username`; the services decide what they may do."""
     promotions = Promotions(database, settings)
     training = Training(database, settings, promotions)
-    gr.Markdown("## Training")
-    heading = gr.HTML()
-    exports, corpora, recipe, name, start = _start_form()
-    run = gr.Dropdown([], label="Run", interactive=True, elem_id="run")
-    status = gr.HTML(elem_id="run-status")
-    buttons = _row({"Stop": "", "Resume": "", "Evaluate": "", "Put through the gate": ""})
-    said = gr.HTML(elem_id="said")
-    loss = gr.LinePlot(x="step", y="loss", color="of", title="Loss", height=280, elem_id="loss")
-    log = gr.Textbox(label="Log", lines=8, max_lines=8, interactive=False, autoscroll=True, elem_id="run-log")
-    comparison = gr.HTML(elem_id="comparison")
-    buttons |= _row({"Approve": "primary", "Promote": "primary", "Roll back": "stop"})
-    seen = gr.State("")
-    shown = [heading, status, loss, log, comparison, seen]
+    page, seen = _lay_out(), gr.State("")
+    run, said = page.run, page.said
+    renewed = [page.heading, page.starting, page.room, *page.followed, seen]
+    shown = [*renewed, *(page.buttons[label] for label in parts.ACTS)]
 
     @worded
     def on_load(request: gr.Request) -> list[Any]:
@@ -50,16 +60,15 @@ def build_training(database: Database, settings: Settings) -> None:
     def on_tick(name: str | None, before: str, request: gr.Request) -> list[Any]:
         return parts.show(training, str(request.username), name, before)
 
-    def on_start(
-        exports: list[str], corpora: list[str], recipe: str, name: str, request: gr.Request
-    ) -> list[Any]:
+    def on_start(exports: list[str], corpora: list[str], recipe: str, name: str, request: gr.Request) -> Any:
         by = str(request.username)
         try:
             made = training.start(by, exports or [], corpora or [], recipe, name or "", datetime.now(UTC))
         except Exception as error:
-            return [*[gr.skip()] * (1 + len(shown)), parts.alert(words(error))]
+            return [*[gr.skip()] * (2 + len(shown)), parts.alert(words(error))]
         runs = gr.update(choices=training.choices(by).runs, value=made)
-        return [runs, *parts.show(training, by, made), parts.note(f"{made} is started.")]
+        told = parts.note(f"{made} is started.")
+        return [gr.update(open=False), runs, *parts.show(training, by, made), told]
 
     def on_act(act: Act, name: str | None, request: gr.Request) -> list[Any]:
         by = str(request.username)
@@ -70,14 +79,15 @@ def build_training(database: Database, settings: Settings) -> None:
         return [*parts.show(training, by, name), parts.note(done)]
 
     quick: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    form = [exports, corpora, recipe, name]
-    gr.on(triggers=None, fn=on_load, outputs=[exports, corpora, recipe, run, *shown], **quick)
+    gr.on(triggers=None, fn=on_load, outputs=[page.fold, *page.form[:3], run, *shown], **quick)
     gr.Timer(SECONDS).tick(on_tick, [run, seen], shown, **quick)
     run.input(on_tick, [run, gr.State("")], shown, **quick)
-    start.click(on_start, form, [run, *shown, said], trigger_mode="once", **quick)
+    started = [page.fold, run, *shown, said]
+    page.start.click(on_start, page.form, started, trigger_mode="once", **quick)
     for label, act in _acts(training, promotions).items():
         handler = _asked(partial(on_act, act))
-        buttons[label].click(handler, run, [*shown, said], trigger_mode="once", **quick)
+        pressed = page.buttons[label].click(handler, run, [*shown, said], trigger_mode="once", **quick)
+        pressed.then(None, None, None, js=_HOLD, **quick)
 
 
 def _acts(training: Training, promotions: Promotions) -> dict[str, Act]:
@@ -116,19 +126,50 @@ def _asked(handler: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     return asked
 
 
-def _row(labels: dict[str, Any]) -> dict[str, gr.Button]:
-    with gr.Row():
+def _lay_out() -> Layout:
+    with gr.Column(elem_classes="cs-panel"):
+        _html("<h2>Training</h2>")
+        heading = _html(elem_id="served")
+        buttons = _row(["Roll back"])
+    with gr.Column(visible=False) as starting:
+        fold, form, start = _start_form()
+    said = _html(elem_id="said", elem_classes="cs-answered")
+    with gr.Column(visible=False, elem_classes="cs-panel") as room:
+        run = gr.Dropdown([], label="Run", interactive=True, elem_id="run")
+        status = _html(elem_id="run-status")
+        buttons |= _row([label for label in parts.ACTS if label not in buttons])
+        loss = gr.LinePlot(x="step", y="loss", color="of", title="Loss", height=280, visible=False,
+                           elem_id="loss")  # fmt: skip
+        log = gr.Textbox(label="Log", lines=8, max_lines=8, interactive=False, visible=False,
+                         elem_id="run-log")  # fmt: skip
+        comparison = _html(elem_id="comparison")
+    followed = [status, loss, log, comparison]
+    return Layout(heading, starting, fold, form, start, said, room, run, followed, buttons)
+
+
+def _row(labels: list[str]) -> dict[str, gr.Button]:
+    """Small buttons, hidden until they apply."""
+    kinds: dict[str, Any] = {"Approve": "primary", "Promote": "primary"}
+    danger = {"Roll back": "cs-danger"}
+    with gr.Row(elem_classes="cs-acts"):
         return {
-            label: gr.Button(label, variant=kind or "secondary", min_width=120)
-            for label, kind in labels.items()
-        }
+            label: gr.Button(label, variant=kinds.get(label, "secondary"), size="sm", scale=0, min_width=0,
+                             visible=False, elem_classes=danger.get(label))
+            for label in labels
+        }  # fmt: skip
 
 
-def _start_form() -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.Textbox, gr.Button]:
-    with gr.Accordion("Start a run", open=False), gr.Row():
-        exports = gr.Dropdown([], label="Exports", multiselect=True, interactive=True)
-        corpora = gr.Dropdown([], label="Corpora", multiselect=True, interactive=True)
-        recipe = gr.Dropdown([], label="Recipe", interactive=True)
-        name = gr.Textbox(label="Name", placeholder="made from the time", max_length=64)
-        start = gr.Button("Start", variant="primary")
-    return exports, corpora, recipe, name, start
+def _start_form() -> tuple[gr.Accordion, list[Any], gr.Button]:
+    """The form with its fields: exports, corpora, recipe, name."""
+    with gr.Accordion("Start a run", open=False, elem_classes="cs-panel") as fold:
+        with gr.Row(elem_classes="cs-fields"):
+            exports = gr.Dropdown([], label="Exports", multiselect=True, interactive=True)
+            corpora = gr.Dropdown([], label="Corpora", multiselect=True, interactive=True)
+            recipe = gr.Dropdown([], label="Recipe", interactive=True)
+            name = gr.Textbox(label="Name", placeholder="made from the time", max_lines=1, max_length=64)
+        start = gr.Button("Start", variant="primary", size="sm", scale=0, min_width=0)
+    return fold, [exports, corpora, recipe, name], start
+
+
+def _html(value: str = "", **options: Any) -> gr.HTML:
+    return gr.HTML(value, html_template="${value}", apply_default_css=False, **options)

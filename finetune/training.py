@@ -10,16 +10,28 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from data import audit
+from data import adapters, audit
 from data.database import Database
 from data.errors import AppError, Forbidden, Invalid, NotFound
+from data.records import AdapterStatus
 from data.settings import Settings
 from finetune.config import list_recipes, load_recipe
 from finetune.jobs import start_run, stop_run
 from finetune.mixture import Inputs
 from finetune.models import check_model
-from finetune.promote import Promotions, Standing, can_train
-from finetune.runs import Job, Run, State, create_run, get_run, list_runs, read_history, read_log, read_state
+from finetune.promote import Promotions, Standing, can_approve, can_train
+from finetune.runs import (
+    ACTIVE,
+    Job,
+    Run,
+    State,
+    create_run,
+    get_run,
+    list_runs,
+    read_history,
+    read_log,
+    read_state,
+)
 from review.accounts import get_person
 from review.export import exports_folder
 
@@ -45,6 +57,18 @@ class View:
     evaluation: dict[str, Any]
     gate: dict[str, Any]
     standing: Standing | None
+    trained: bool = False  # there is an adapter
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What a person can do now without being refused; `why` says what keeps them from starting a run.
+
+    `acts` are of start, stop, train (which resumes), evaluate, gate, approve, promote and rollback.
+    """
+
+    acts: frozenset[str]
+    why: str = ""
 
 
 class Training:
@@ -99,8 +123,25 @@ class Training:
         standing = next((one for one in self._promotions.standings() if one.name == name), None)
         return View(
             name, read_state(run), read_history(run), read_log(run),
-            _record(run, "evaluation"), _record(run, "gate"), standing,
+            _record(run, "evaluation"), _record(run, "gate"), standing, run.adapter.is_dir(),
         )  # fmt: skip
+
+    def offers(self, by: str, view: View | None) -> Offers:
+        """For the page, which shows no button in vain; every act is authorised again when it is asked for."""
+        with self._database.reading() as tx:
+            person = get_person(tx, by)
+            agreed = view is not None and by in {
+                a.reviewer_id for a in adapters.list_approvals(tx, view.name)
+            }
+            served = adapters.get_champion(tx) is not None
+        acts = {"rollback"} if served and can_approve(person) else set()
+        if view and can_approve(person):
+            acts |= _rulings(view, agreed)
+        if not can_train(person):
+            return Offers(frozenset(acts), "Only engineers and administrators train adapters.")
+        found = self._exports() or self._corpora()
+        why = "" if found else "There is no export and no corpus to train on yet."
+        return Offers(frozenset(acts | {"start"} | (_jobs(view) if view else set())), why)
 
     def summary(self, by: str) -> tuple[str, int]:
         """(name of the champion or "", approved pairs that it has not seen)."""
@@ -128,6 +169,25 @@ class Training:
         """`var/corpora` itself, which `data prepare` writes, and folders below it."""
         root = self._settings.var_dir / "corpora"
         return [*([root] if (root / "manifest.json").is_file() else []), *_folders(root)]
+
+
+def _jobs(view: View) -> set[str]:
+    if view.state.state in ACTIVE:
+        return {"stop"}
+    if not view.trained:
+        return {"train"}
+    if view.standing and view.standing.status in (AdapterStatus.CHAMPION, AdapterStatus.RETIRED):
+        return set()  # it was promoted: its gate stands
+    return {"evaluate", "gate"} if view.evaluation else {"evaluate"}
+
+
+def _rulings(view: View, agreed: bool) -> set[str]:
+    """A job at work may change the weights or the gate under the eyes of who approves."""
+    passed = view.standing is not None and view.standing.status == AdapterStatus.PASSED
+    if not passed or view.state.state in ACTIVE:
+        return set()
+    ready = view.standing is not None and view.standing.complete
+    return {"promote"} if ready else set() if agreed else {"approve"}
 
 
 def _folders(root: Path) -> list[Path]:
