@@ -215,6 +215,22 @@ def test_on_a_wide_screen_cards_stand_side_by_side_and_buttons_fit_their_words(p
     assert _fits(page, 1280)
 
 
+def test_by_keyboard_alone_every_field_shows_where_one_is(people, browser, url):
+    from playwright.sync_api import expect
+
+    page = _open(browser, url, "ada")
+    page.get_by_label("Choose a person").focus()
+    page.keyboard.type("ben")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Verify licence")).to_be_visible()
+    page.get_by_label("Present password").focus()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("New password")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Change password")).to_be_focused()
+
+
 def test_a_clinician_sees_and_changes_only_what_is_theirs(accounts, people, browser, url):
     from playwright.sync_api import expect
 
