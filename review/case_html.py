@@ -63,7 +63,9 @@ def risk_html(case: Case) -> str:
     if case.end_reason in ("stopped", "cut", "interrupted", "error"):
         chips.append(f'<span class="cs-chip">reply {escape(case.end_reason)}</span>')
     if case.template:
-        chips.append('<span class="cs-chip" title="Text from templates.yaml, not from the model">template in the reply</span>')
+        chips.append(
+            '<span class="cs-chip" title="Text from templates.yaml, not from the model">template in the reply</span>'
+        )
     if case.synthetic:
         chips.append('<span class="cs-chip">synthetic</span>')
     return "".join(chips)
