@@ -26,7 +26,7 @@ from data.settings import Settings
 from finetune.gate import WAITING
 from finetune.models import base_identity, weights_digest
 from finetune.runs import get_run
-from review.accounts import Person, get_person
+from review.people import Person, get_person
 
 NEEDED = 2
 OPERATOR = "operator"

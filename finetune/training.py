@@ -32,8 +32,8 @@ from finetune.runs import (
     read_log,
     read_state,
 )
-from review.accounts import get_person
 from review.export import exports_folder
+from review.people import get_person
 
 
 @dataclass(frozen=True)

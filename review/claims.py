@@ -18,8 +18,8 @@ from data.errors import Conflict, Forbidden
 from data.records import QueueState
 from data.schema import Lease, QueueEntry
 from review import policy
-from review.accounts import Person, get_person
 from review.cases import Case, build_case
+from review.people import Person, get_person
 
 MOST_SKIPPED = 200
 TRIES = 8

@@ -10,7 +10,8 @@ import gradio as gr
 
 from data.records import Role
 from demo.theme import worded, words
-from review.accounts import Account, Accounts, Person, can_make_reset, can_verify_licence
+from review.accounts import Account, Accounts
+from review.people import Person, can_make_reset, can_verify_licence
 from review.protection import COOKIE
 
 _ASIDE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

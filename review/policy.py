@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from data.records import Decision, Role, Verdict
-from review.accounts import Person
+from review.people import Person
 
 GAP = 2
 OF_VERDICT = {

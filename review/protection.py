@@ -20,7 +20,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.errors import AppError
-from review.accounts import Accounts, Person
+from review.accounts import Accounts
+from review.people import Person
 
 COOKIE = "countersign"
 # Gradio's doors for files: the chat uses none, and they would open to anybody the cache that it shares with the desk.

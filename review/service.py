@@ -26,11 +26,11 @@ from data.records import Decision, FlagSource, QueueState, Severity, Verdict
 from data.schema import Draft, Flag, QueueEntry, Review
 from data.settings import Settings
 from review import policy
-from review.accounts import Person, get_person
 from review.adjudication import Dispute, Ruling, build_dispute, judgements, rule, set_decision
 from review.cases import Case
 from review.claims import Claims, fenced, judge
 from review.dashboard import Board, build_board
+from review.people import Person, get_person
 from review.rubric import Rubric, Submission, load_rubric
 
 LONGEST_DRAFT = 60_000  # characters of JSON; a browser's keepalive request carries 64 KiB at most

@@ -10,8 +10,9 @@ from data import audit
 from data.errors import AppError, Conflict, Forbidden, Invalid, NotFound
 from data.records import Role
 from data.schema import Audit, Reviewer
-from review.accounts import Accounts, can_administer, can_verify_licence
+from review.accounts import Accounts
 from review.passwords import TRIES_PER_ADDRESS, TRIES_PER_LOGIN, Passwords
+from review.people import can_administer, can_verify_licence
 
 PASSWORD = "a quiet lake at dawn"
 

@@ -1,7 +1,7 @@
 import pytest
 
 from data.records import Decision, Role, Verdict
-from review.accounts import Person
+from review.people import Person
 from review.policy import Judgement, can_adjudicate, can_administer, can_approve, can_review, decide
 
 FIVE = ("overall", "empathy")

@@ -258,7 +258,7 @@ def test_an_administrators_handler_serves_an_administrator(desk, ada):
     before = _invitations(desk)
     answer = ada.post("/review/gradio_api/run/invite", json={"data": ["clinician", False]})
     assert answer.status_code == 200
-    assert "/sign-in/" in answer.json()["data"][0]
+    assert any("/sign-in/" in str(value) for value in answer.json()["data"])
     assert _invitations(desk) == before + 1
 
 
