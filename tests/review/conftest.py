@@ -4,9 +4,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
+from data import audit
 from data.records import Level, QueueState, Role, Verdict
-from data.schema import Consent, QueueEntry, Response, Reviewer, Session, Turn
+from data.schema import Audit, Consent, QueueEntry, Response, Reviewer, Session, Turn
 from review.rubric import Submission, load_rubric
 from review.service import Desk
 
@@ -45,6 +47,25 @@ def add_response(database, now, level=Level.R0, message="I cannot sleep and I wo
             tx.add(QueueEntry(response_id=response, at=at, level=level, flagged=flagged, state=QueueState.WAITING,
                               reviews_needed=needed))  # fmt: skip
     return response
+
+
+def get_entry(database, response):
+    with database.reading() as tx:
+        return tx.get(QueueEntry, response)
+
+
+def list_rows(database, table):
+    with database.reading() as tx:
+        return list(tx.scalars(select(table)))
+
+
+def list_trail(database):
+    """Actor, action, subject and details of every entry, after the chain was verified."""
+    with database.reading() as tx:
+        assert audit.verify(tx).broken is None
+        return [
+            (e.actor, e.action, e.subject, e.details) for e in tx.scalars(select(Audit).order_by(Audit.seq))
+        ]
 
 
 def submission(verdict=Verdict.APPROVE, level=0, **fields):
