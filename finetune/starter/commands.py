@@ -11,15 +11,20 @@ from finetune.commands import worded
 from finetune.starter.weights import WEIGHTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from finetune.starter.corpus import Dialogue
     from finetune.starter.train import Recipe
 
 starter = typer.Typer(no_args_is_help=True, help=__doc__)
 
 Work = Annotated[Path, typer.Option(help="folder for the corpus, the tokenizer and checkpoints")]
+Corpus = Annotated[Path, typer.Option(help="folder that `python -m data prepare` wrote")]
+Questions = Annotated[Path | None, typer.Option("--corpus", help="prepared corpus, for real test questions")]
 Out = Annotated[Path, typer.Option(help="folder of the finished model")]
 Seed = Annotated[int, typer.Option(help="seed of the corpus and of the training")]
 Count = Annotated[int, typer.Option(min=1, help="distinct training dialogues to compose")]
-Steps = Annotated[int, typer.Option(min=1, help="training steps of about 1,000 tokens")]
+Steps = Annotated[int, typer.Option(min=1, help="training steps of about 4,000 tokens")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves it to torch")]
 Layers = Annotated[int, typer.Option(min=1)]
 Width = Annotated[int, typer.Option(min=32, help="a multiple of 4")]
@@ -27,7 +32,7 @@ Every = Annotated[int, typer.Option(min=0, help="also checkpoint every so many s
 
 WORK = Path("var/starter")
 REPORT = Path("docs/starter.md")
-DIALOGUES = 60_000
+DIALOGUES = 80_000
 HELD_OUT = 600
 
 
@@ -37,14 +42,28 @@ def corpus(work: Work = WORK, seed: Seed = 1, count: Count = DIALOGUES) -> None:
     """Compose the dialogues and write `train.jsonl` and `test.jsonl` in chat-messages form."""
     from finetune.starter.corpus import Split, generate, replies
 
-    work.mkdir(parents=True, exist_ok=True)
     sizes: dict[Split, int] = {"train": count, "test": min(count, HELD_OUT)}
     for split, size in sizes.items():
         dialogues = generate(seed, size, split)
-        rows = [{"messages": [dataclasses.asdict(m) for m in d]} for d in dialogues]
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (work / f"{split}.jsonl").write_text(text, encoding="utf-8")
+        _write(work / f"{split}.jsonl", dialogues)
         typer.echo(f"{split}: {len(dialogues)} dialogues, {len(set(replies(dialogues)))} distinct replies")
+
+
+@starter.command()
+@worded
+def questions(corpus: Corpus, work: Work = WORK, seed: Seed = 1) -> None:
+    """Answer the real opening questions of a prepared corpus with the grammar; `train` then reads them too."""
+    from finetune.starter.questions import compose
+
+    dialogues = compose(corpus, seed)
+    _write(work / "questions.jsonl", dialogues)
+    typer.echo(f"{len({d[0] for d in dialogues})} questions, {len(dialogues)} dialogues")
+
+
+def _write(path: Path, dialogues: "Sequence[Dialogue]") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"messages": [dataclasses.asdict(m) for m in d]} for d in dialogues]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
 @starter.command()
@@ -62,8 +81,8 @@ def tokenizer(work: Work = WORK) -> None:
 @starter.command()
 @worded
 def train(
-    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, steps: Steps = 1200, threads: Threads = 0,
-    layers: Layers = 4, width: Width = 256, checkpoint_steps: Every = 0,
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, steps: Steps = 3300, threads: Threads = 0,
+    layers: Layers = 8, width: Width = 256, checkpoint_steps: Every = 0,
 ) -> None:  # fmt: skip
     """Train the model, or go on from its last checkpoint, and write the finished folder."""
     from finetune.starter.train import Recipe
@@ -84,8 +103,10 @@ def _train(work: Path, out: Path, recipe: "Recipe", threads: int) -> None:
     if threads:
         torch.set_num_threads(threads)
     tokens = load_tokenizer(work / "tokenizer")
-    rows = encode(tokens, read_dialogues(work / "train.jsonl"))
-    typer.echo(f"{len(rows)} dialogues, {sum(map(len, rows)) / 1e6:.1f} million tokens")
+    rows = encode(tokens, read_dialogues(work / "train.jsonl"), recipe)
+    if (work / "questions.jsonl").exists():
+        rows += encode(tokens, read_dialogues(work / "questions.jsonl"), recipe, replies_only=True)
+    typer.echo(f"{len(rows)} dialogues, {sum(len(row.ids) for row in rows) / 1e6:.1f} million tokens")
     model = train(recipe, tokens, rows, work)
     state = read_state(work)
     save_weights(model, tokens, out, state["step"], state["tokens"])
@@ -107,18 +128,60 @@ def snapshot(work: Work = WORK, out: Out = WEIGHTS) -> None:
 
 @starter.command()
 @worded
-def report(work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, page: Path = REPORT) -> None:
+def report(
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, page: Path = REPORT, corpus: Questions = None
+) -> None:
     """Measure the finished model on held-out templates and write the report."""
     from finetune.starter.report import write_report
 
-    write_report(work, out, page, seed)
+    write_report(work, out, page, seed, corpus)
     typer.echo(f"wrote {page}")
 
 
 @starter.command()
 @worded
+def baseline(corpus: Corpus, work: Work = WORK / "baseline") -> None:
+    """Write the public corpus's train split as dialogues: `tokenizer` and `train --work` then make the plain baseline."""
+    from data.corpora.store import read_corpus
+
+    dialogues = [tuple(e.messages) for e in read_corpus(corpus, ("train",))]
+    _write(work / "train.jsonl", dialogues)
+    typer.echo(f"{len(dialogues)} dialogues")
+
+
+@starter.command()
+@worded
+def sheet(
+    corpus: Corpus, baseline: Path = WORK / "baseline-weights", work: Work = WORK, out: Out = WEIGHTS,
+    count: Annotated[int, typer.Option(min=2, help="test questions")] = 200, seed: Seed = 1,
+) -> None:  # fmt: skip
+    """Answer the test questions with the starter and the baseline, shuffled and unnamed, to be marked by hand."""
+    from finetune.starter.marking import OURS, write_sheet
+    from finetune.starter.prompts import read_test_questions
+    from finetune.starter.report import answers_to, load
+
+    asked = dict(list(read_test_questions(corpus).items())[:count])
+    answers = {
+        name: answers_to(*load(folder), asked) for name, folder in ((OURS, out), ("baseline", baseline))
+    }
+    typer.echo(
+        f"{write_sheet(work / 'marks', asked, answers, seed)} replies in {work / 'marks' / 'sheet.jsonl'}"
+    )
+
+
+@starter.command()
+@worded
+def marks(by: Annotated[str, typer.Option(help="who marked, honestly")], work: Work = WORK) -> None:
+    """Take the marked sheet in, without the questions' text."""
+    from finetune.starter.marking import take_marks
+
+    typer.echo(f"{take_marks(work / 'marks', by)} marks")
+
+
+@starter.command()
+@worded
 def build(
-    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, count: Count = DIALOGUES, steps: Steps = 1200,
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, count: Count = DIALOGUES, steps: Steps = 3300,
     threads: Threads = 0, page: Path = REPORT,
 ) -> None:  # fmt: skip
     """Corpus, tokenizer, training and report, one after the other."""

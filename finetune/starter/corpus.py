@@ -1,8 +1,9 @@
 """Dialogues for the starter model, composed from the fragments that people write in `corpus/*.yaml`.
 
-A reply is an acknowledgement, one idea and one open question. A fragment that names a slot (`<who>`) may be used
-only when the visitor has named it, so what a reply repeats was really said. Slots are written as the visitor says
-them and are turned round in replies (`my boss` becomes `your boss`).
+A reply acknowledges the scene that the visitor described, in its own words, gives one idea and asks one open
+question. A fragment that names a slot (`<who>`) may be used only when the visitor has named it, so what a reply
+repeats was really said. Slots are written as the visitor says them and are turned round in replies (`my boss` becomes
+`your boss`).
 """
 
 import json
@@ -15,7 +16,17 @@ from typing import Literal
 
 from data.errors import NotFound
 from data.records import Message
-from finetune.starter.fragments import Common, Thread, Topic, Turn, filled, load_common, load_topics, slots_in
+from finetune.starter.fragments import (
+    Common,
+    Scene,
+    Thread,
+    Topic,
+    Turn,
+    filled,
+    load_common,
+    load_topics,
+    slots_in,
+)
 from finetune.starter.voice import as_written, sentence_case, turned_round
 
 Dialogue = tuple[Message, ...]
@@ -25,6 +36,7 @@ FOLDER = Path(__file__).parent / "corpus"
 WORDS = range(20, 81)  # of a reply; the corpus and its test hold every reply to it
 TURNS = {1: 34, 2: 30, 3: 18, 4: 12, 5: 4, 6: 2}  # visitor turns, in percent
 OPENED_BY_ANOTHER = 0.15
+RECALLED = 0.3  # of the later replies that answer something new
 KINDS = {"support": 72, "boundary": 18, "facts": 10}
 
 
@@ -33,6 +45,7 @@ class _Talk:
     """What has been said so far in the dialogue that is being composed."""
 
     topic: Topic
+    scene: Scene
     rng: random.Random
     values: dict[str, str]
     said: set[str] = field(default_factory=set)
@@ -55,7 +68,7 @@ class _Talk:
 
     def reply(self, *parts: str) -> str:
         values = {name: turned_round(value) for name, value in self.values.items()}
-        about = [a for a in self.topic.about if slots_in(a) <= self.said]
+        about = [a for a in self.scene.about if slots_in(a) <= self.said]
         if about:
             best = max(about, key=lambda a: len(slots_in(a)))
             values["about"] = filled(best, values)
@@ -74,11 +87,17 @@ def generate(seed: int, count: int, split: Split = "train", folder: Path = FOLDE
     return list(seen)
 
 
+def answered(topic: Topic, scene: Scene, rng: random.Random) -> str:
+    """A first reply to somebody who described this scene in words of their own."""
+    talk = _Talk(topic, scene, rng, {})
+    return _fitting(talk, scene.heard, _ideas(talk))
+
+
 def _compose(topics: Sequence[Topic], common: Common, split: Split, rng: random.Random) -> Dialogue:
     topic = _choose_topic(topics, rng)
     boundaries = [t for t in topics if t.kind == "boundary" and t.back]
     turns = rng.choices(list(TURNS), list(TURNS.values()))[0] if topic.kind == "support" else 1
-    talk = _Talk(topic, rng, {name: rng.choice(values) for name, values in topic.slots.items()})
+    talk = _begin(topic, rng)
     style = rng.choice(common.styles)
     pairs = list(_turns(talk, turns, common, boundaries, split))
     if topic.kind == "support" and rng.random() < OPENED_BY_ANOTHER and split == "train":
@@ -93,8 +112,19 @@ def _before(topics: Sequence[Topic], rng: random.Random) -> list[tuple[str, str]
     """A greeting, or now and then another boundary, before the visitor comes to the subject."""
     greeting = [t for t in topics if t.topic == "greetings"]
     first = rng.choice(greeting if rng.random() < 0.7 else [t for t in topics if t.kind == "boundary"])
-    talk = _Talk(first, rng, {name: rng.choice(values) for name, values in first.slots.items()})
-    return [(talk.visitor(first.openings), _fitting(talk, first.acknowledge, first.ideas))]
+    talk = _begin(first, rng)
+    return [(talk.visitor(talk.scene.says), _fitting(talk, talk.scene.heard, _ideas(talk)))]
+
+
+def _begin(topic: Topic, rng: random.Random) -> _Talk:
+    values = {name: rng.choice(values) for name, values in topic.slots.items()}
+    return _Talk(topic, rng.choice(topic.scenes), rng, values)
+
+
+def _ideas(talk: _Talk) -> Sequence[str]:
+    """The scene's own as often as the topic's, so that a reply fits what was said in more than its first sentence."""
+    own, shared = talk.scene.ideas, talk.topic.ideas
+    return own if own and (not shared or talk.rng.random() < 0.5) else shared
 
 
 def _choose_topic(topics: Sequence[Topic], rng: random.Random) -> Topic:
@@ -107,19 +137,44 @@ def _turns(
     talk: _Talk, count: int, common: Common, boundaries: Sequence[Topic], split: Split
 ) -> Iterator[tuple[str, str]]:
     topic, rng = talk.topic, talk.rng
-    opening = talk.visitor(topic.openings if split == "train" else topic.held_out)
+    opening = _opening(talk, split)
     if topic.kind == "support":
         opening = _framed(opening, common, rng)
-    yield opening, _fitting(talk, topic.acknowledge, topic.ideas)
+    yield opening, _fitting(talk, talk.scene.heard, _ideas(talk))
     for _ in range(count - 1):
-        kind = rng.random()
-        if kind < 0.62 and talk.thread is not None:
+        kind = 0.0 if topic.serious else rng.random()
+        if topic.serious and talk.thread is None:
+            return
+        if kind < 0.5 and talk.thread is not None:
             thread = talk.thread
-            yield talk.visitor(thread.answers), _fitting(talk, thread.heard, topic.ideas)
+            ideas = common.recall if rng.random() < RECALLED and not topic.serious else _ideas(talk)
+            yield talk.visitor(thread.answers), _fitting(talk, thread.heard, ideas)
+        elif kind < 0.65 and len(topic.scenes) > 1:
+            yield _further(talk, common, split)
         elif kind < 0.9 or not boundaries:
             yield _common_turn(talk, rng.choice(common.turns))
         else:
             yield _aside(talk, rng.choice(boundaries))
+
+
+def _opening(talk: _Talk, split: Split) -> str:
+    """One line of the scene; in training now and then two or three, as people say a thing more than once."""
+    if split == "test":
+        return talk.visitor(talk.scene.held_out)
+    lines = talk.rng.choices((1, 2, 3), (70, 20, 10))[0] if talk.topic.kind == "support" else 1
+    said = [talk.visitor(talk.scene.says) for _ in range(min(lines, len(talk.scene.says)))]
+    return talk.rng.choice((". ", ". ", ", ", " and ")).join(line.rstrip(".") or line for line in said)
+
+
+def _further(talk: _Talk, common: Common, split: Split) -> tuple[str, str]:
+    """Another scene of the same subject; the reply may tie it to the first."""
+    before = talk.scene
+    scene = talk.rng.choice([s for s in talk.topic.scenes if s is not before])
+    said = talk.visitor(scene.says if split == "train" else scene.held_out)
+    tied = talk.rng.random() < RECALLED  # `about` still names the first scene
+    if not tied:
+        talk.scene = scene
+    return said, _fitting(talk, scene.heard, common.recall if tied else _ideas(talk))
 
 
 def _framed(opening: str, common: Common, rng: random.Random) -> str:
@@ -133,14 +188,16 @@ def _framed(opening: str, common: Common, rng: random.Random) -> str:
 
 
 def _common_turn(talk: _Talk, turn: Turn) -> tuple[str, str]:
-    return talk.visitor(turn.visitor), _fitting(talk, turn.heard, turn.ideas or talk.topic.ideas, turn.ask)
+    return talk.visitor(turn.visitor), _fitting(talk, turn.heard, turn.ideas or _ideas(talk), turn.ask)
 
 
 def _aside(talk: _Talk, boundary: Topic) -> tuple[str, str]:
     """The visitor asks something of the chat itself; the reply answers and comes back to what it was about."""
-    said = talk.visitor([o for o in boundary.openings if not slots_in(o)])
-    plain = [a for a in boundary.acknowledge if not slots_in(a)]
-    return said, _fitting(talk, plain, boundary.ideas, boundary.back)
+    plain = [s for s in boundary.scenes if any(not slots_in(x) for x in s.says)]
+    scene = talk.rng.choice(plain)
+    said = talk.visitor([x for x in scene.says if not slots_in(x)])
+    heard = [h for h in scene.heard if not slots_in(h)]
+    return said, _fitting(talk, heard, scene.ideas or boundary.ideas, boundary.back)
 
 
 def _fitting(

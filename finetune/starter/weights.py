@@ -47,6 +47,8 @@ def save_weights(model: Any, tokenizer: Any, folder: Path, steps: int, tokens: i
         repetition_penalty=1.05,
         max_new_tokens=200,
     )
+    # Tells the chat to ask without a system prompt, wherever the folder lies.
+    shipped.config.countersign_starter = True
     shipped.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     config = shipped.config

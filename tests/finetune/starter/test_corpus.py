@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import pytest
+import yaml
 
 from data.errors import Invalid, NotFound
 from demo.safety.guard import check
@@ -21,14 +22,20 @@ def topics():
 
 @pytest.fixture(scope="module")
 def dialogues():
-    return generate(7, 32_000)
+    return generate(7, 80_000)
 
 
 def test_every_file_keeps_the_schema(topics):
-    assert len([t for t in topics if t.kind == "support"]) >= 25
-    assert len([t for t in topics if t.kind == "boundary"]) >= 10
-    assert all(t.source for t in topics if t.kind == "facts")
-    assert len(load_common(FOLDER).turns) >= 5
+    assert len([t for t in topics if t.kind == "support"]) >= 60
+    assert len([t for t in topics if t.kind == "boundary"]) >= 15
+    assert len([t for t in topics if t.kind == "facts"]) >= 15
+    assert len(load_common(FOLDER).turns) >= 8
+
+
+def test_facts_name_their_source_and_its_year(topics):
+    for topic in topics:
+        if topic.kind == "facts":
+            assert re.search(r"\b20\d\d\b", topic.source), topic.topic
 
 
 def test_names_are_unique(topics):
@@ -42,22 +49,27 @@ def test_what_a_thread_asks_for_is_in_an_answer(topics):
                 assert any(thread.fills in slots_in(a) for a in thread.answers), (topic.topic, thread.ask)
 
 
+TOPIC = {
+    "topic": "x", "cues": ["x"], "ideas": ["b."], "ask": ["c?"],
+    "scenes": [{"says": "hi", "held_out": "yo", "heard": "a.", "about": "this"}],
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("change", "says"),
     [
-        ("topic: x\nopenings: hi\n", "held_out"),
-        (
-            "topic: x\nkind: boundary\nopenings: hi <who>\nheld_out: yo\nacknowledge: a\nideas: b\nask: c\n",
-            "who",
-        ),
-        ("topic: x\nopenings: hi\nheld_out: yo\nacknowledge: a\nideas: b\nask: c\n", "about"),
-        ("topic: x\nkind: facts\nopenings: hi\nheld_out: yo\nacknowledge: a\nideas: b\nask: c\n", "source"),
-        ("topic: x\nopening: hi\n", "opening"),
-        ("topic: [x\n", "bad.yaml"),
+        ({"ideas": ["b <who>."]}, "who"),
+        ({"cues": []}, "cues"),
+        ({"kind": "facts"}, "source"),
+        ({"ask": []}, "ask"),
+        ({"opening": "hi"}, "opening"),
+        ({"scenes": [{"says": "hi", "heard": "a.", "about": "x"}]}, "held_out"),
+        ({"scenes": [{"says": "hi", "held_out": "yo", "heard": "a."}]}, "about"),
+        ({"scenes": []}, "scenes"),
     ],
 )
-def test_a_broken_file_is_named(tmp_path, text, says):
-    (tmp_path / "bad.yaml").write_text(text)
+def test_a_broken_file_is_named(tmp_path, change, says):
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(TOPIC | change))
     with pytest.raises(Invalid, match=r"bad\.yaml") as error:
         load_topics(tmp_path)
     assert says in str(error.value)
@@ -69,8 +81,8 @@ def test_same_seed_same_dialogues():
 
 
 def test_enough_distinct_dialogues_and_replies(dialogues):
-    assert len(set(dialogues)) == 32_000
-    assert len(set(replies(dialogues))) >= 10_000
+    assert len(set(dialogues)) == 80_000
+    assert len(set(replies(dialogues))) >= 30_000
 
 
 def test_turns_alternate_and_end_with_a_reply(dialogues):
@@ -95,8 +107,7 @@ def test_replies_never_diagnose_dose_or_claim_to_be_human(topics):
         re.IGNORECASE,
     )
     for topic in topics:
-        said = [*topic.acknowledge, *topic.ideas, *topic.ask, *topic.back]
-        for text in [*said, *(f for t in topic.threads for f in (*t.ask, *t.heard))]:
+        for text in topic.replies():
             assert not banned.search(text), text
 
 
@@ -112,26 +123,53 @@ def test_the_guard_lets_every_sentence_through():
                 before += sentence
 
 
-def test_held_out_openings_are_never_trained_on(topics):
+def test_what_is_held_out_is_never_trained_on(topics):
+    trained = {line for t in topics for s in t.scenes for line in s.says}
     for topic in topics:
-        assert topic.held_out, topic.topic
-        everything = [o for t in topics for o in t.openings]
-        assert not set(topic.held_out) & set(everything), topic.topic
+        for scene in topic.scenes:
+            assert scene.held_out, topic.topic
+            assert not set(scene.held_out) & trained, topic.topic
     # A held-out template shows by its words, whatever fills its slots.
-    trained = {d[0].content.lower() for d in generate(5, 3000)}
-    assert not {d[0].content.lower() for d in generate(5, 300, "test")} & trained
+    said = {d[0].content.lower() for d in generate(5, 3000)}
+    assert not {d[0].content.lower() for d in generate(5, 300, "test")} & said
 
 
-def test_later_replies_use_what_was_said_before(dialogues):
-    """Slots named in the opening come back in the second or a later reply."""
-    carried = [
-        d for d in dialogues if len(d) >= 4 and "the loss of your" in " ".join(m.content for m in d[3::2])
-    ]
-    assert len(carried) > 50
-    for dialogue in carried:
-        lost = [w for m in dialogue[3::2] for w in re.findall(r"the loss of your (\w+)", m.content)]
-        said = " ".join(m.content.lower() for m in dialogue if m.role == "user")
-        assert all(word in said for word in lost), dialogue
+def test_replies_name_only_what_was_said_and_name_it_later(tmp_path):
+    """A slot's value stands in a reply only where the visitor wrote it before, and comes back turns later."""
+    people = ["my aunt Berta", "my cousin Ruud", "my old neighbour"]
+    talk = {
+        "topic": "visits", "cues": ["visit"], "slots": {"who": people},
+        "scenes": [
+            {"says": ["I miss <who>", "nobody visits"], "held_out": "where is everybody",
+             "about": ["the visits", "missing <who>"],
+             "heard": ["You would like to sit with <who> again, as before.", "An empty doorbell makes for a long week."]},
+        ],
+        "ideas": ["A short call on a fixed day can be a beginning, and it asks little of either side of the line."],
+        "ask": ["What would you do together?", "What was the best visit of all?"],
+        "threads": [{"ask": "Whom do you think of?", "fills": "who", "answers": ["<who>", "of <who> mostly"],
+                     "heard": ["So it is <who> who comes to mind first."]}],
+    }  # fmt: skip
+    common = yaml.safe_load((FOLDER / "_common.yaml").read_text()) | {"styles": ["plain"]}
+    (tmp_path / "visits.yaml").write_text(yaml.safe_dump(talk))
+    (tmp_path / "greetings.yaml").write_text(
+        yaml.safe_dump(talk | {"topic": "greetings", "kind": "boundary"})
+    )
+    (tmp_path / "facts.yaml").write_text(
+        yaml.safe_dump(talk | {"topic": "f", "kind": "facts", "source": "s"})
+    )
+    (tmp_path / "_common.yaml").write_text(yaml.safe_dump(common))
+    later = 0
+    for dialogue in generate(1, 400, folder=tmp_path):
+        said = ""
+        for number, message in enumerate(dialogue):
+            if message.role == "user":
+                said += message.content.lower()
+                continue
+            for who in people:
+                if turned_round(who) in message.content:
+                    assert who.lower() in said, dialogue
+                    later += number >= 3
+    assert later > 50
 
 
 def test_turned_round():

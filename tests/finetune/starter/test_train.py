@@ -34,14 +34,15 @@ def one_thread():
 def prepared():
     dialogues = generate(1, 400)
     tokenizer = build_tokenizer(texts(dialogues), 600)
-    return tokenizer, encode(tokenizer, dialogues)
+    return tokenizer, encode(tokenizer, dialogues, Recipe())
 
 
 def test_batches_hold_every_row_once_a_pass(prepared):
     _, rows = prepared
     recipe, seen = Recipe(batch_tokens=1024), []
-    for batch in batches(rows, recipe):
-        assert len(batch) == 1 or len(batch) * max(len(rows[i]) for i in batch) <= 1024
+    lengths = [len(row.ids) for row in rows]
+    for batch in batches(lengths, recipe):
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 1024
         seen += batch
         if len(seen) >= len(rows):
             break
