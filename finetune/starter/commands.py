@@ -24,7 +24,7 @@ Questions = Annotated[Path | None, typer.Option("--corpus", help="prepared corpu
 Out = Annotated[Path, typer.Option(help="folder of the finished model")]
 Seed = Annotated[int, typer.Option(help="seed of the corpus and of the training")]
 Count = Annotated[int, typer.Option(min=1, help="distinct training dialogues to compose")]
-Steps = Annotated[int, typer.Option(min=1, help="training steps of about 4,000 tokens")]
+Steps = Annotated[int, typer.Option(min=1, help="training steps of about 1,000 tokens")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves it to torch")]
 Layers = Annotated[int, typer.Option(min=1)]
 Width = Annotated[int, typer.Option(min=32, help="a multiple of 4")]
@@ -81,7 +81,7 @@ def tokenizer(work: Work = WORK) -> None:
 @starter.command()
 @worded
 def train(
-    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, steps: Steps = 3300, threads: Threads = 0,
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, steps: Steps = 13_000, threads: Threads = 0,
     layers: Layers = 8, width: Width = 256, checkpoint_steps: Every = 0,
 ) -> None:  # fmt: skip
     """Train the model, or go on from its last checkpoint, and write the finished folder."""
@@ -181,7 +181,7 @@ def marks(by: Annotated[str, typer.Option(help="who marked, honestly")], work: W
 @starter.command()
 @worded
 def build(
-    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, count: Count = DIALOGUES, steps: Steps = 3300,
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, count: Count = DIALOGUES, steps: Steps = 13_000,
     threads: Threads = 0, page: Path = REPORT,
 ) -> None:  # fmt: skip
     """Corpus, tokenizer, training and report, one after the other."""
