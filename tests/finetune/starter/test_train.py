@@ -58,7 +58,12 @@ def test_learning_rate_rises_stays_and_falls():
 
 def test_loss_falls_and_another_recipe_is_refused(prepared, tmp_path):
     tokenizer, rows = prepared
-    train(Recipe(**SMALL, heads=2, steps=30, warmup_steps=3), tokenizer, rows, tmp_path)
+    train(
+        Recipe(**SMALL, heads=2, steps=30, batch_tokens=4096, learning_rate=3e-3, warmup_steps=3),
+        tokenizer,
+        rows,
+        tmp_path,
+    )
     history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert history[-1][1] < history[0][1] - 0.5
     with pytest.raises(Conflict, match="another recipe"):
