@@ -31,7 +31,10 @@ def _public() -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _is_public_site(written: str) -> bool:
-    host = urlsplit(written if "://" in written else f"//{written}").netloc
+    try:
+        host = urlsplit(written if "://" in written else f"//{written}").netloc
+    except ValueError:  # "http://[": no address, and masked as what it looks like
+        return False
     return host.lower().removeprefix("www.") in _public()[1]
 
 

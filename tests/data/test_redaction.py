@@ -185,3 +185,10 @@ def test_another_recogniser_can_be_added():
 def test_a_very_long_message_is_read_to_its_end(piece):
     text = piece * (100_000 // len(piece)) + " my name is jake"
     assert redact(text).text.endswith("my name is [NAME]")
+
+
+@pytest.mark.parametrize(
+    "text", ["see http://[x for it", "https://[::1/foo", "http://a]b.com", "http://exa\u2100mple.com/x"]
+)
+def test_what_only_looks_like_an_address_is_masked_and_breaks_nothing(text):
+    assert "[URL]" in redact(text).text
