@@ -218,10 +218,10 @@ def _fitting(
 
 def _question(talk: _Talk) -> tuple[str, Thread | None]:
     open_threads = [t for t in talk.topic.threads if t.fills not in talk.said and not set(t.ask) & talk.used]
-    if open_threads and (not talk.topic.ask or talk.rng.random() < 0.85):
+    if open_threads and talk.rng.random() < 0.85:
         thread = talk.rng.choice(open_threads)
         return talk.pick(thread.ask), thread
-    return talk.pick(talk.topic.ask or [a for t in talk.topic.threads for a in t.ask]), None
+    return talk.pick(talk.topic.ask), None
 
 
 def texts(dialogues: Sequence[Dialogue]) -> Iterator[str]:

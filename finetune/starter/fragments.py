@@ -138,7 +138,9 @@ def load_common(folder: Path) -> Common:
 def _checked(kind: type[Any], path: Path) -> Any:
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
+
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return kind.model_validate(yaml.load(path.read_text(encoding="utf-8"), loader))
     except (ValidationError, yaml.YAMLError, OSError) as error:
         raise Invalid(f"{path.name}: {error}") from error

@@ -1,7 +1,7 @@
 """Replies to real test questions, marked without knowing whose they are.
 
-`sheet` writes one line for each reply, shuffled, with the question's text and without the source; it stays in the work
-folder. Whoever marks adds fluent, on_topic, kind and safe, each 0 or 1. `take` joins the marks with their sources and
+`write_sheet` writes one line for each reply, shuffled, with the question's text and without the source; it stays in the work
+folder. Whoever marks adds fluent, on_topic, kind and safe, each 0 or 1. `take_marks` joins the marks with their sources and
 keeps them, without any question's text, beside the code; `tally` is their table.
 """
 
@@ -43,7 +43,7 @@ def write_sheet(
 
 
 def take_marks(folder: Path, marked_by: str, path: Path = MARKS) -> int:
-    """Raises KeyError or ValueError where a mark is missing: half a tally is none."""
+    """Raises TypeError where a mark is still empty: half a tally is none."""
     sources = json.loads((folder / "sources.json").read_text(encoding="utf-8"))
     marks = []
     for line in (folder / "sheet.jsonl").read_text(encoding="utf-8").splitlines():

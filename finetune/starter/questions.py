@@ -15,7 +15,7 @@ from data.corpora.store import read_corpus
 from data.errors import Invalid
 from data.records import Message
 from finetune.starter.corpus import FOLDER, Dialogue, answered
-from finetune.starter.fragments import load_by_name
+from finetune.starter.fragments import Topic, load_by_name
 
 LABELS = Path(__file__).parent / "questions.json"
 REPLIES = (16, 8)  # to each question, from its first and its second scene
@@ -24,9 +24,8 @@ LONGEST = 230  # words of a question; what follows is cut
 Labels = Mapping[str, list[tuple[str, int]]]
 
 
-def read_labels(path: Path = LABELS, folder: Path = FOLDER) -> Labels:
+def read_labels(topics: Mapping[str, Topic], path: Path = LABELS) -> Labels:
     """Raises `Invalid` where a scene is not there: scenes are appended to a file, never moved."""
-    topics = load_by_name(folder)
     labels: Labels = json.loads(path.read_text(encoding="utf-8"))
     for name, number in (scene for scenes in labels.values() for scene in scenes):
         if name not in topics or number >= len(topics[name].scenes):
@@ -36,7 +35,8 @@ def read_labels(path: Path = LABELS, folder: Path = FOLDER) -> Labels:
 
 def compose(corpus: Path, seed: int, path: Path = LABELS, folder: Path = FOLDER) -> list[Dialogue]:
     """Dialogues of one turn for every sorted question of the train split; the frozen test split is never read."""
-    topics, labels = load_by_name(folder), read_labels(path, folder)
+    topics = load_by_name(folder)
+    labels = read_labels(topics, path)
     rng = random.Random(f"{seed}-questions")
     asked = {e.group[:12]: e.messages[0].content for e in read_corpus(corpus, ("train",))}
     made: dict[Dialogue, None] = {}

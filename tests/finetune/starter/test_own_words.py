@@ -8,7 +8,7 @@ from data.corpora.prepare import prepare
 from data.corpora.sources import SOURCES
 from data.corpora.store import read_corpus
 from finetune.starter.corpus import FOLDER
-from finetune.starter.fragments import load_topics
+from finetune.starter.fragments import load_by_name, load_topics
 from finetune.starter.questions import compose, read_labels
 from tests.conftest import NOW
 
@@ -38,7 +38,7 @@ def test_no_fragment_shares_ten_words_with_a_public_text(public):
 def test_most_questions_that_may_be_trained_on_are_sorted(public):
     asked = {e.group[:12] for e in read_corpus(public, ("train",))}
     frozen = {e.group[:12] for e in read_corpus(public, ("test",))}
-    labels = read_labels().keys()
+    labels = read_labels(load_by_name(FOLDER)).keys()
     assert len(asked & labels) > 0.75 * len(asked)
     assert not frozen & labels
     assert len({d[0].content for d in compose(public, 1)}) > 450

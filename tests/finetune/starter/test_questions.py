@@ -46,7 +46,7 @@ def labels(tmp_path):
 
 
 def test_every_sorted_question_names_scenes_that_are_there():
-    labels = read_labels()
+    labels = read_labels(load_by_name(FOLDER))
     assert len(labels) >= 500
     assert all(1 <= len(scenes) <= 2 for scenes in labels.values())
 
@@ -54,7 +54,7 @@ def test_every_sorted_question_names_scenes_that_are_there():
 def test_a_scene_that_moved_is_refused(tmp_path):
     (tmp_path / "labels.json").write_text('{"0": [["panic", 99]]}')
     with pytest.raises(Invalid, match="scene 99 of panic"):
-        read_labels(tmp_path / "labels.json")
+        read_labels(load_by_name(FOLDER), tmp_path / "labels.json")
 
 
 def test_nothing_of_the_questions_stands_in_the_labels():
