@@ -20,7 +20,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from fastapi import FastAPI
 
-from data.database import migrate, open_database
+from data.database import Database, migrate, open_database
 from data.errors import AppError, Invalid, Unavailable
 from data.settings import Settings, load_settings
 
@@ -47,11 +47,7 @@ def build_app(settings: Settings) -> tuple[FastAPI, str | None]:
     from review.service import Desk
     from review.sign_in import add_sign_in, auth_dependency
 
-    database = open_database(settings.database)
-    try:
-        migrate(database)
-    except Unavailable:
-        raise Unavailable(NO_DATABASE) from None
+    database = _open(settings)
     backend = load_backend(settings)
     accounts, desk, chat = (
         Accounts(database, settings),
@@ -96,6 +92,15 @@ def build_app(settings: Settings) -> tuple[FastAPI, str | None]:
     )
     link = accounts.first_link(now)
     return app, link and f"/sign-in/{link}"
+
+
+def _open(settings: Settings) -> Database:
+    database = open_database(settings.database)
+    try:
+        migrate(database)
+    except Unavailable:
+        raise Unavailable(NO_DATABASE) from None
+    return database
 
 
 def main() -> None:
