@@ -24,10 +24,10 @@ Questions = Annotated[Path | None, typer.Option("--corpus", help="prepared corpu
 Out = Annotated[Path, typer.Option(help="folder of the finished model")]
 Seed = Annotated[int, typer.Option(help="seed of the corpus and of the training")]
 Count = Annotated[int, typer.Option(min=1, help="distinct training dialogues to compose")]
-Steps = Annotated[int, typer.Option(min=1, help="training steps of about 1,000 tokens")]
+Steps = Annotated[int, typer.Option(min=1, help="training steps of about 4,000 tokens")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves it to torch")]
-Layers = Annotated[int, typer.Option(min=1)]
-Width = Annotated[int, typer.Option(min=32, help="a multiple of 4")]
+Changes = Annotated[list[str] | None, typer.Option("--set", help="a number of the recipe, as key=value")]
+Compiled = Annotated[bool, typer.Option("--compile", help="compile the model first; needs a C++ compiler")]
 Every = Annotated[int, typer.Option(min=0, help="also checkpoint every so many steps")]
 
 WORK = Path("var/starter")
@@ -81,35 +81,70 @@ def tokenizer(work: Work = WORK) -> None:
 @starter.command()
 @worded
 def train(
-    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, steps: Steps = 13_000, threads: Threads = 0,
-    layers: Layers = 8, width: Width = 256, checkpoint_steps: Every = 0,
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, steps: Steps = 6_000, threads: Threads = 0,
+    changes: Changes = None, checkpoint_steps: Every = 0, compiled: Compiled = False,
 ) -> None:  # fmt: skip
     """Train the model, or go on from its last checkpoint, and write the finished folder."""
     from finetune.starter.train import Recipe
+    from finetune.starter.trials import changed
 
-    shape = {"layers": layers, "width": width, "feed_forward": width * 5 // 2}
-    recipe = Recipe(**shape, steps=steps, seed=seed, checkpoint_steps=checkpoint_steps)
-    _train(work, out, recipe, threads)
+    recipe = changed(Recipe(steps=steps, seed=seed, checkpoint_steps=checkpoint_steps), changes or ())
+    _train(work, work, out, recipe, threads, compiled)
 
 
-def _train(work: Path, out: Path, recipe: "Recipe", threads: int) -> None:
+def _train(
+    work: Path,
+    checkpoints: Path,
+    out: Path,
+    recipe: "Recipe",
+    threads: int,
+    compiled: bool,
+    asked: bool = True,
+) -> None:
+    """`asked` reads the real questions too, where `questions` has prepared them."""
     import torch
 
     from finetune.starter.corpus import read_dialogues
     from finetune.starter.tokenizer import load_tokenizer
-    from finetune.starter.train import encode, read_state, train
+    from finetune.starter.train import acknowledgements, encode, read_state, train
     from finetune.starter.weights import save_weights
 
     if threads:
         torch.set_num_threads(threads)
     tokens = load_tokenizer(work / "tokenizer")
-    rows = encode(tokens, read_dialogues(work / "train.jsonl"), recipe)
-    if (work / "questions.jsonl").exists():
-        rows += encode(tokens, read_dialogues(work / "questions.jsonl"), recipe, replies_only=True)
+    dialogues = read_dialogues(work / "train.jsonl")
+    heard = acknowledgements(dialogues)
+    rows = encode(tokens, dialogues, recipe, heard)
+    if asked and (work / "questions.jsonl").exists():
+        questions = read_dialogues(work / "questions.jsonl")
+        rows += encode(tokens, questions, recipe, heard, replies_only=True)
     typer.echo(f"{len(rows)} dialogues, {sum(len(row.ids) for row in rows) / 1e6:.1f} million tokens")
-    model = train(recipe, tokens, rows, work)
-    state = read_state(work)
+    model = train(recipe, tokens, rows, checkpoints, compiled)
+    state = read_state(checkpoints)
     save_weights(model, tokens, out, state["step"], state["tokens"])
+
+
+@starter.command()
+@worded
+def trial(
+    name: str, work: Work = WORK, seed: Seed = 1, steps: Steps = 1_400, threads: Threads = 0,
+    changes: Changes = None, compiled: Compiled = False,
+    questions: Annotated[bool, typer.Option(help="read the real questions too")] = True,
+) -> None:  # fmt: skip
+    """Train for a short while with other numbers, measure, and add a row to the report's table."""
+    from finetune.starter.corpus import read_dialogues
+    from finetune.starter.measures import load, trial_figures
+    from finetune.starter.train import Recipe, read_state
+    from finetune.starter.trials import add_trial, changed
+
+    folder = work / "trials" / name
+    recipe = changed(Recipe(steps=steps, seed=seed), changes or ())
+    _train(work, folder, folder / "weights", recipe, threads, compiled, questions)
+    figures = trial_figures(
+        *load(folder / "weights"), read_dialogues(work / "test.jsonl"), read_state(folder), seed
+    )
+    add_trial(name, recipe, figures | {"questions": questions})
+    typer.echo(", ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
 
 @starter.command()
@@ -155,18 +190,18 @@ def sheet(
     corpus: Corpus, baseline: Path = WORK / "baseline-weights", work: Work = WORK, out: Out = WEIGHTS,
     count: Annotated[int, typer.Option(min=2, help="test questions")] = 200, seed: Seed = 1,
 ) -> None:  # fmt: skip
-    """Answer the test questions with the starter and the baseline, shuffled and unnamed, to be marked by hand."""
-    from finetune.starter.marking import OURS, write_sheet
-    from finetune.starter.prompts import read_test_questions
-    from finetune.starter.report import answers_to, load
+    """Answer the test questions with the starter and the baseline, shuffled and unnamed, to be marked by hand; and hold
+    fifty conversations with the starter."""
+    from finetune.starter.marking import OURS, write_sheet, write_talks
+    from finetune.starter.measures import answers_to, converse, load
+    from finetune.starter.prompts import read_conversations, read_test_questions
 
     asked = dict(list(read_test_questions(corpus).items())[:count])
-    answers = {
-        name: answers_to(*load(folder), asked) for name, folder in ((OURS, out), ("baseline", baseline))
-    }
-    typer.echo(
-        f"{write_sheet(work / 'marks', asked, answers, seed)} replies in {work / 'marks' / 'sheet.jsonl'}"
-    )
+    ours = load(out)
+    answers = {OURS: answers_to(*ours, asked), "baseline": answers_to(*load(baseline), asked)}
+    replies = write_sheet(work / "marks", asked, answers, seed)
+    later = write_talks(work / "marks", [converse(*ours, said) for said in read_conversations()])
+    typer.echo(f"{replies} replies in {work / 'marks' / 'sheet.jsonl'}, {later} in talks.jsonl")
 
 
 @starter.command()
@@ -181,11 +216,11 @@ def marks(by: Annotated[str, typer.Option(help="who marked, honestly")], work: W
 @starter.command()
 @worded
 def build(
-    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, count: Count = DIALOGUES, steps: Steps = 13_000,
+    work: Work = WORK, out: Out = WEIGHTS, seed: Seed = 1, count: Count = DIALOGUES, steps: Steps = 6_000,
     threads: Threads = 0, page: Path = REPORT,
 ) -> None:  # fmt: skip
     """Corpus, tokenizer, training and report, one after the other."""
     corpus(work, seed, count)
     tokenizer(work)
-    train(work, out, seed, steps, threads)
+    train(work, out, seed, steps, threads, None, 0, False)
     report(work, out, seed, page)

@@ -1,13 +1,14 @@
 """Dialogues for the starter model, composed from the fragments that people write in `corpus/*.yaml`.
 
-A reply acknowledges the scene that the visitor described, in its own words, gives one idea and asks one open
-question. A fragment that names a slot (`<who>`) may be used only when the visitor has named it, so what a reply
-repeats was really said. Slots are written as the visitor says them and are turned round in replies (`my boss` becomes
-`your boss`).
+The visitor says one line of a scene or tells it at length. A reply acknowledges it in its own words, once or twice,
+gives one idea and asks one open question. A fragment that names a slot (`<who>`) may be used only when the visitor has
+named it, so what a reply repeats was really said. Slots are written as the visitor says them and are turned round in
+replies (`my boss` becomes `your boss`).
 """
 
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -29,15 +30,25 @@ from finetune.starter.fragments import (
 )
 from finetune.starter.voice import as_written, sentence_case, turned_round
 
-Dialogue = tuple[Message, ...]
+Dialogue = tuple[Message, ...]  # every second one a `Reply`
 Split = Literal["train", "test"]
 
 FOLDER = Path(__file__).parent / "corpus"
 WORDS = range(20, 81)  # of a reply; the corpus and its test hold every reply to it
 TURNS = {1: 34, 2: 30, 3: 18, 4: 12, 5: 4, 6: 2}  # visitor turns, in percent
 OPENED_BY_ANOTHER = 0.15
+TOLD = 0.45  # of the opened scenes; the others are opened by a line or three
+SHORTENED = 0.4  # of the messages told in four sentences or more: one is left out
+TWICE = 0.4  # of the replies to a scene: two acknowledgements, and then an idea only half of the time
 RECALLED = 0.3  # of the later replies that answer something new
 KINDS = {"support": 72, "boundary": 18, "facts": 10}
+
+
+@dataclass(frozen=True)
+class Reply(Message):
+    """`heard` is the first of the acknowledgements from which its own was drawn: what the visitor's words were read as."""
+
+    heard: str
 
 
 @dataclass
@@ -66,13 +77,14 @@ class _Talk:
         self.said |= slots_in(text)
         return filled(text, self.values)
 
-    def reply(self, *parts: str) -> str:
+    def reply(self, heard: str, *parts: str) -> Reply:
         values = {name: turned_round(value) for name, value in self.values.items()}
         about = [a for a in self.scene.about if slots_in(a) <= self.said]
         if about:
             best = max(about, key=lambda a: len(slots_in(a)))
             values["about"] = filled(best, values)
-        return sentence_case(" ".join(filled(part, values) for part in parts))
+        said = sentence_case(" ".join(filled(part, values) for part in parts))
+        return Reply("assistant", said, heard)
 
 
 def generate(seed: int, count: int, split: Split = "train", folder: Path = FOLDER) -> list[Dialogue]:
@@ -87,7 +99,7 @@ def generate(seed: int, count: int, split: Split = "train", folder: Path = FOLDE
     return list(seen)
 
 
-def answered(topic: Topic, scene: Scene, rng: random.Random) -> str:
+def answered(topic: Topic, scene: Scene, rng: random.Random) -> Reply:
     """A first reply to somebody who described this scene in words of their own."""
     talk = _Talk(topic, scene, rng, {})
     return _fitting(talk, scene.heard, _ideas(talk))
@@ -104,11 +116,11 @@ def _compose(topics: Sequence[Topic], common: Common, split: Split, rng: random.
         pairs = _before(topics, rng) + pairs
     messages: list[Message] = []
     for said, reply in pairs:
-        messages += [Message("user", as_written(said, style, rng)), Message("assistant", reply)]
+        messages += [Message("user", as_written(said, style, rng)), reply]
     return tuple(messages)
 
 
-def _before(topics: Sequence[Topic], rng: random.Random) -> list[tuple[str, str]]:
+def _before(topics: Sequence[Topic], rng: random.Random) -> list[tuple[str, Reply]]:
     """A greeting, or now and then another boundary, before the visitor comes to the subject."""
     greeting = [t for t in topics if t.topic == "greetings"]
     first = rng.choice(greeting if rng.random() < 0.7 else [t for t in topics if t.kind == "boundary"])
@@ -130,17 +142,14 @@ def _ideas(talk: _Talk) -> Sequence[str]:
 def _choose_topic(topics: Sequence[Topic], rng: random.Random) -> Topic:
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
     mine = [t for t in topics if t.kind == kind]
-    return rng.choices(mine, cum_weights=list(accumulate(t.weight for t in mine)))[0]
+    return rng.choices(mine, cum_weights=list(accumulate(t.weight * len(t.scenes) for t in mine)))[0]
 
 
 def _turns(
     talk: _Talk, count: int, common: Common, boundaries: Sequence[Topic], split: Split
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, Reply]]:
     topic, rng = talk.topic, talk.rng
-    opening = _opening(talk, split)
-    if topic.kind == "support":
-        opening = _framed(opening, common, rng)
-    yield opening, _fitting(talk, talk.scene.heard, _ideas(talk))
+    yield _opening(talk, common, split), _fitting(talk, talk.scene.heard, _ideas(talk))
     for _ in range(count - 1):
         kind = 0.0 if topic.serious else rng.random()
         if topic.serious and talk.thread is None:
@@ -157,16 +166,29 @@ def _turns(
             yield _aside(talk, rng.choice(boundaries))
 
 
-def _opening(talk: _Talk, split: Split) -> str:
-    """One line of the scene; in training now and then two or three, as people say a thing more than once."""
+def _opening(talk: _Talk, common: Common, split: Split) -> str:
+    """One line of the scene; in training now and then two or three, as people say a thing more than once, or a tale."""
+    scene, rng, support = talk.scene, talk.rng, talk.topic.kind == "support"
     if split == "test":
-        return talk.visitor(talk.scene.held_out)
-    lines = talk.rng.choices((1, 2, 3), (70, 20, 10))[0] if talk.topic.kind == "support" else 1
-    said = [talk.visitor(talk.scene.says) for _ in range(min(lines, len(talk.scene.says)))]
-    return talk.rng.choice((". ", ". ", ", ", " and ")).join(line.rstrip(".") or line for line in said)
+        opening = talk.visitor(scene.held_out)
+    elif scene.tells and rng.random() < TOLD:
+        return _told(rng.choice(scene.tells), rng)
+    else:
+        lines = rng.choices((1, 2, 3), (70, 20, 10))[0] if support else 1
+        said = [talk.visitor(scene.says) for _ in range(min(lines, len(scene.says)))]
+        opening = rng.choice((". ", ". ", ", ", " and ")).join(line.rstrip(".") or line for line in said)
+    return _framed(opening, common, rng) if support else opening
 
 
-def _further(talk: _Talk, common: Common, split: Split) -> tuple[str, str]:
+def _told(tale: str, rng: random.Random) -> str:
+    """A whole message, now and then without one of its sentences, as nobody tells a thing twice alike."""
+    sentences = re.split(r"(?<=[.!?]) ", tale)
+    if len(sentences) >= 4 and rng.random() < SHORTENED:
+        del sentences[rng.randrange(len(sentences))]
+    return " ".join(sentences)
+
+
+def _further(talk: _Talk, common: Common, split: Split) -> tuple[str, Reply]:
     """Another scene of the same subject; the reply may tie it to the first."""
     before = talk.scene
     scene = talk.rng.choice([s for s in talk.topic.scenes if s is not before])
@@ -187,33 +209,45 @@ def _framed(opening: str, common: Common, rng: random.Random) -> str:
     return opening
 
 
-def _common_turn(talk: _Talk, turn: Turn) -> tuple[str, str]:
+def _common_turn(talk: _Talk, turn: Turn) -> tuple[str, Reply]:
     return talk.visitor(turn.visitor), _fitting(talk, turn.heard, turn.ideas or _ideas(talk), turn.ask)
 
 
-def _aside(talk: _Talk, boundary: Topic) -> tuple[str, str]:
+def _aside(talk: _Talk, boundary: Topic) -> tuple[str, Reply]:
     """The visitor asks something of the chat itself; the reply answers and comes back to what it was about."""
     plain = [s for s in boundary.scenes if any(not slots_in(x) for x in s.says)]
     scene = talk.rng.choice(plain)
     said = talk.visitor([x for x in scene.says if not slots_in(x)])
-    heard = [h for h in scene.heard if not slots_in(h)]
+    heard = tuple(h for h in scene.heard if not slots_in(h))
     return said, _fitting(talk, heard, scene.ideas or boundary.ideas, boundary.back)
 
 
 def _fitting(
     talk: _Talk, first: Sequence[str], ideas: Sequence[str], asks: Sequence[str] | None = None
-) -> str:
+) -> Reply:
     """A reply of a fitting length; the question comes from `asks`, or opens a thread for the next turn."""
     used = set(talk.used)
     for _ in range(40):
         talk.used = set(used)
         ask, thread = (talk.pick(asks), None) if asks else _question(talk)
-        parts = [talk.pick(first), talk.pick(ideas), ask]
-        reply = talk.reply(*parts)
-        if len(reply.split()) in WORDS:
+        reply = talk.reply(first[0], *_heard(talk, first, ideas), ask)
+        if len(reply.content.split()) in WORDS:
             talk.thread = thread
             return reply
     raise ValueError(f"topic {talk.topic.topic}: no reply of {WORDS.start} to {WORDS.stop - 1} words")
+
+
+def _heard(talk: _Talk, first: Sequence[str], ideas: Sequence[str]) -> list[str]:
+    """What stands before the question. Reflections outnumber questions in good practice (MITI-4), so that a scene is
+    often acknowledged twice."""
+    parts = [talk.pick(first)]
+    if first is talk.scene.heard and talk.topic.kind != "boundary" and talk.rng.random() < TWICE:
+        again = talk.pick(first)
+        if again != parts[0]:
+            parts.append(again)
+    if len(parts) == 1 or talk.rng.random() < 0.5:
+        parts.append(talk.pick(ideas))
+    return parts
 
 
 def _question(talk: _Talk) -> tuple[str, Thread | None]:
@@ -239,4 +273,7 @@ def read_dialogues(path: Path) -> list[Dialogue]:
     if not path.exists():
         raise NotFound(f"{path} is missing: run `python -m finetune starter corpus` first")
     with path.open(encoding="utf-8") as lines:
-        return [tuple(Message(**m) for m in json.loads(line)["messages"]) for line in lines]
+        return [
+            tuple(Reply(**m) if "heard" in m else Message(**m) for m in json.loads(line)["messages"])
+            for line in lines
+        ]

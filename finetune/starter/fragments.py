@@ -53,11 +53,13 @@ class Turn(_Part):
 class Scene(_Part):
     """One situation: ways to say it, and what answers every one of them.
 
-    `heard` acknowledges it in its own words, `about` names it in a later reply, `ideas` fit this scene alone.
-    `held_out` are ways to say it that no training ever sees.
+    `tells` are whole messages, long as people write them at night or in a forum, without slots. `heard` acknowledges
+    it in its own words, `about` names it in a later reply, `ideas` fit this scene alone. `held_out` are ways to say
+    it that no training ever sees.
     """
 
     says: Texts
+    tells: tuple[str, ...] = ()
     held_out: Texts
     heard: Texts
     about: Texts = ()
@@ -88,6 +90,8 @@ class Topic(_Part):
             if unknown := slots_in(fragment) - known:
                 raise ValueError(f"unknown slot {sorted(unknown)} in: {fragment}")
         for scene in self.scenes:
+            if any(slots_in(t) for t in scene.tells):
+                raise ValueError(f"a tale names its own people, without slots: {scene.says[0]}")
             if all(slots_in(h) for h in scene.heard):
                 raise ValueError(f"one `heard` must do without slots: {scene.heard[0]}")
             if not any(not slots_in(i) for i in (*scene.ideas, *self.ideas)):
@@ -104,7 +108,9 @@ class Topic(_Part):
 
     def fragments(self) -> list[str]:
         own = [*self.ideas, *self.ask, *self.back]
-        own += [f for s in self.scenes for f in (*s.says, *s.held_out, *s.heard, *s.about, *s.ideas)]
+        own += [
+            f for s in self.scenes for f in (*s.says, *s.tells, *s.held_out, *s.heard, *s.about, *s.ideas)
+        ]
         return own + [f for t in self.threads for f in (*t.ask, *t.answers, *t.heard)]
 
     def replies(self) -> list[str]:

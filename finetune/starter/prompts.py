@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import yaml
+
 from data.corpora.store import read_corpus
+
+CONVERSATIONS = Path(__file__).parent / "conversations.yaml"
 
 # Written freshly, in words that no template has.
 FRESH = (
@@ -34,3 +38,8 @@ def read_test_questions(corpus: Path) -> dict[str, str]:
     examples = read_corpus(corpus, ("test",))
     found = {e.group[:12]: e.messages[0].content for e in examples if e.messages[0].role == "user"}
     return dict(sorted(found.items()))
+
+
+def read_conversations() -> list[list[str]]:
+    """What each of fifty visitors says, message by message."""
+    return yaml.safe_load(CONVERSATIONS.read_text(encoding="utf-8"))

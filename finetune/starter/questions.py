@@ -38,12 +38,18 @@ def compose(corpus: Path, seed: int, path: Path = LABELS, folder: Path = FOLDER)
     topics = load_by_name(folder)
     labels = read_labels(topics, path)
     rng = random.Random(f"{seed}-questions")
-    asked = {e.group[:12]: e.messages[0].content for e in read_corpus(corpus, ("train",))}
     made: dict[Dialogue, None] = {}
-    for question in sorted(asked.keys() & labels.keys()):
-        said = Message("user", " ".join(asked[question].split()[:LONGEST]))
+    for question, text in sorted(read_questions(corpus, labels).items()):
+        said = Message("user", text)
         for (name, number), count in zip(labels[question], REPLIES, strict=False):
             topic = topics[name]
             for _ in range(count):
-                made[said, Message("assistant", answered(topic, topic.scenes[number], rng))] = None
+                made[said, answered(topic, topic.scenes[number], rng)] = None
     return list(made)
+
+
+def read_questions(corpus: Path, labels: Labels | None = None) -> dict[str, str]:
+    """The sorted questions of the train split, by the first twelve digits of their hash, as long as they are read."""
+    known = read_labels(load_by_name(FOLDER)) if labels is None else labels
+    asked = {e.group[:12]: e.messages[0].content for e in read_corpus(corpus, ("train",))}
+    return {name: " ".join(asked[name].split()[:LONGEST]) for name in asked.keys() & known.keys()}

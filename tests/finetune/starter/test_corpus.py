@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from random import Random
 
 import pytest
 import yaml
@@ -9,9 +10,9 @@ import yaml
 from data.errors import Invalid, NotFound
 from demo.safety.guard import check
 from demo.safety.sentences import split_sentences
-from finetune.starter.corpus import FOLDER, WORDS, generate, read_dialogues, replies
+from finetune.starter.corpus import FOLDER, WORDS, _told, generate, read_dialogues, replies
 from finetune.starter.fragments import load_common, load_topics, slots_in
-from finetune.starter.report import CONTACT
+from finetune.starter.measures import CONTACT
 from finetune.starter.voice import as_written, sentence_case, turned_round
 
 
@@ -49,15 +50,14 @@ def test_what_a_thread_asks_for_is_in_an_answer(topics):
                 assert any(thread.fills in slots_in(a) for a in thread.answers), (topic.topic, thread.ask)
 
 
-TOPIC = {
-    "topic": "x", "cues": ["x"], "ideas": ["b."], "ask": ["c?"],
-    "scenes": [{"says": "hi", "held_out": "yo", "heard": "a.", "about": "this"}],
-}  # fmt: skip
+SCENE = {"says": "hi", "held_out": "yo", "heard": "a.", "about": "this"}
+TOPIC = {"topic": "x", "cues": ["x"], "ideas": ["b."], "ask": ["c?"], "scenes": [SCENE]}
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        ({"slots": {"who": "my aunt"}, "scenes": [SCENE | {"tells": ["<who> left"]}]}, "tale"),
         ({"ideas": ["b <who>."]}, "who"),
         ({"cues": []}, "cues"),
         ({"kind": "facts"}, "source"),
@@ -83,6 +83,25 @@ def test_same_seed_same_dialogues():
 def test_enough_distinct_dialogues_and_replies(dialogues):
     assert len(set(dialogues)) == 80_000
     assert len(set(replies(dialogues))) >= 30_000
+
+
+def test_every_supportive_scene_is_also_told_at_length(topics):
+    """As people write it at night or in a forum; and no tale is told twice."""
+    tales = [t for topic in topics for scene in topic.scenes for t in scene.tells]
+    assert len(tales) == len(set(tales)) > 2500
+    assert all(scene.tells for t in topics if t.kind == "support" for scene in t.scenes)
+    assert sum(len(t.split()) for t in tales) / len(tales) > 40
+
+
+def test_a_tale_opens_its_own_scene_and_may_lose_a_sentence(topics, dialogues):
+    scenes = {tale: scene for t in topics for scene in t.scenes for tale in scene.tells}
+    told = [d for d in dialogues if d[0].content in scenes]
+    assert 0.1 * len(dialogues) < len(told) < 0.5 * len(dialogues)
+    assert all(d[1].heard == scenes[d[0].content].heard[0] for d in told)
+    tale = next(t for t in scenes if t.count(". ") > 4)
+    sentences, kept = tale.split(". "), [_told(tale, Random(n)) for n in range(50)]
+    assert {len(tale), *(len(tale) - len(s) for s in sentences)} & {len(k) for k in kept}
+    assert len(set(kept)) > 3
 
 
 def test_turns_alternate_and_end_with_a_reply(dialogues):
@@ -179,8 +198,6 @@ def test_turned_round():
 
 
 def test_styles_keep_the_words():
-    from random import Random
-
     assert as_written("I can't sleep. help.", "bare", Random(1)) == "i cant sleep help"
     assert as_written("i can't sleep.", "plain", Random(1)) == "I can't sleep."
 

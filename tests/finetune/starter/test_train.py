@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import Conflict
-from finetune.starter.corpus import generate, texts
-from finetune.starter.tokenizer import build_tokenizer
-from finetune.starter.train import Recipe, batches, encode, learning_rate, train
+from data.errors import Conflict, Invalid
+from finetune.starter.corpus import Reply, generate, texts
+from finetune.starter.tokenizer import SPECIAL, build_tokenizer
+from finetune.starter.train import NONE, Recipe, acknowledgements, batches, encode, learning_rate, train
+from finetune.starter.trials import changed
 
 ROOT = Path(__file__).parents[3]
-SMALL = {"layers": 2, "width": 32, "feed_forward": 80}
+SMALL = {"layers": 2, "width": 32, "feed_forward": 80, "heads": 2, "heard_layer": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,55 @@ def one_thread():
 def prepared():
     dialogues = generate(1, 400)
     tokenizer = build_tokenizer(texts(dialogues), 600)
-    return tokenizer, encode(tokenizer, dialogues, Recipe())
+    return tokenizer, encode(tokenizer, dialogues, Recipe(), acknowledgements(dialogues))
+
+
+def test_what_was_heard_stands_just_before_each_reply():
+    dialogues = generate(2, 50)
+    tokenizer, heard = build_tokenizer(texts(dialogues), 600), acknowledgements(dialogues)
+    for dialogue, row in zip(dialogues, encode(tokenizer, dialogues, Recipe(), heard), strict=True):
+        places = [n for n, number in enumerate(row.heard) if number != NONE]
+        assert [heard[row.heard[n]] for n in places] == [m.heard for m in dialogue if isinstance(m, Reply)]
+        for place, reply in zip(places, dialogue[1::2], strict=True):
+            assert str(tokenizer.decode(row.ids[place + 1 :])).startswith(reply.content)
+            assert row.weights[place] < 1.0 < row.weights[place + 1]
+
+
+def test_only_visitors_words_are_blanked_and_the_seed_says_which(prepared):
+    from finetune.starter.train import _Learner, _padded
+
+    tokenizer, rows = prepared
+    learner = _Learner(Recipe(**SMALL, blanked=0.3), tokenizer, 1, "cpu")
+    ids = _padded([row.ids for row in rows[:20]], learner.pad)
+    blanked = learner._blank(ids, rows[:20], 5)
+    changed = blanked != ids
+    assert 0 < changed.sum() < 0.6 * changed.numel()
+    assert (blanked[changed] == learner.pad).all()
+    for row, places in zip(rows, changed, strict=False):
+        assert all(row.weights[n] < 1.0 and row.ids[n] >= len(SPECIAL) for n in places.nonzero()[:, 0])
+    assert (learner._blank(ids, rows[:20], 5) == blanked).all()
+    assert (learner._blank(ids, rows[:20], 6) != blanked).any()
+
+
+def test_the_second_head_learns_what_was_heard(prepared, tmp_path):
+    """On forty dialogues read over and over, it comes to know each of their acknowledgements."""
+    tokenizer, rows = prepared
+    few = rows[:40]
+    train(
+        Recipe(**SMALL, steps=60, batch_tokens=4096, learning_rate=1e-2, warmup_steps=3),
+        tokenizer,
+        few,
+        tmp_path,
+    )
+    history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert history[-1][4] < 0.8 * history[0][4]
+
+
+def test_a_recipe_is_changed_by_its_own_keys_only():
+    assert changed(Recipe(), ["layers=6", "learning_rate=1e-3"]) == Recipe(layers=6, learning_rate=1e-3)
+    for wrong, says in (("depth=6", "depth"), ("layers=six", "number"), ("layers", "number")):
+        with pytest.raises(Invalid, match=says):
+            changed(Recipe(), [wrong])
 
 
 def test_batches_hold_every_row_once_a_pass(prepared):
@@ -59,7 +108,7 @@ def test_learning_rate_rises_stays_and_falls():
 def test_loss_falls_and_another_recipe_is_refused(prepared, tmp_path):
     tokenizer, rows = prepared
     train(
-        Recipe(**SMALL, heads=2, steps=30, batch_tokens=4096, learning_rate=3e-3, warmup_steps=3),
+        Recipe(**SMALL, steps=30, batch_tokens=4096, learning_rate=3e-3, warmup_steps=3),
         tokenizer,
         rows,
         tmp_path,
@@ -67,7 +116,7 @@ def test_loss_falls_and_another_recipe_is_refused(prepared, tmp_path):
     history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert history[-1][1] < history[0][1] - 0.5
     with pytest.raises(Conflict, match="another recipe"):
-        train(Recipe(**SMALL, heads=2, steps=30, seed=2), tokenizer, rows, tmp_path)
+        train(Recipe(**SMALL, steps=30, seed=2), tokenizer, rows, tmp_path)
 
 
 def command(*arguments, **options):
@@ -86,7 +135,8 @@ def test_resume_after_a_kill_ends_as_if_nothing_had_happened(tmp_path):
     starter("corpus", "--work", whole, "--count", 300)
     starter("tokenizer", "--work", whole)
     shutil.copytree(whole, killed)
-    shape = ["--layers", 2, "--width", 32, "--steps", 40, "--threads", 1, "--checkpoint-steps", 3]
+    shape: list[str | int] = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
+    shape += ["--set", "batch_tokens=1024", "--steps", 40, "--threads", 1, "--checkpoint-steps", 3]
     starter("train", "--work", whole, "--out", tmp_path / "a", *shape)
     process = command("train", "--work", killed, "--out", tmp_path / "b", *shape)
     while not (killed / "checkpoint.pt").exists():

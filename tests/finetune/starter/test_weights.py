@@ -2,7 +2,7 @@
 
 import pytest
 
-from finetune.starter.report import CONTACT, answer
+from finetune.starter.measures import CONTACT, answer
 from finetune.starter.weights import LIMIT_MIB, WEIGHTS
 
 
