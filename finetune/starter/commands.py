@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from finetune.starter.corpus import Dialogue
-    from finetune.starter.train import Recipe
+    from finetune.starter.rows import Recipe
 
 starter = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -85,7 +85,7 @@ def train(
     changes: Changes = None, checkpoint_steps: Every = 0, compiled: Compiled = False,
 ) -> None:  # fmt: skip
     """Train the model, or go on from its last checkpoint, and write the finished folder."""
-    from finetune.starter.train import Recipe
+    from finetune.starter.rows import Recipe
     from finetune.starter.trials import changed
 
     recipe = changed(Recipe(steps=steps, seed=seed, checkpoint_steps=checkpoint_steps), changes or ())
@@ -105,8 +105,9 @@ def _train(
     import torch
 
     from finetune.starter.corpus import read_dialogues
+    from finetune.starter.rows import acknowledgements, encode
     from finetune.starter.tokenizer import load_tokenizer
-    from finetune.starter.train import acknowledgements, encode, read_state, train
+    from finetune.starter.train import read_state, train
     from finetune.starter.weights import save_weights
 
     if threads:
@@ -115,13 +116,13 @@ def _train(
     dialogues = read_dialogues(work / "train.jsonl")
     heard = acknowledgements(dialogues)
     rows = encode(tokens, dialogues, recipe, heard)
-    if asked and (work / "questions.jsonl").exists():
+    asked = asked and (work / "questions.jsonl").exists()
+    if asked:
         questions = read_dialogues(work / "questions.jsonl")
         rows += encode(tokens, questions, recipe, heard, replies_only=True)
     typer.echo(f"{len(rows)} dialogues, {sum(len(row.ids) for row in rows) / 1e6:.1f} million tokens")
     model = train(recipe, tokens, rows, checkpoints, compiled)
-    state = read_state(checkpoints)
-    save_weights(model, tokens, out, state["step"], state["tokens"])
+    save_weights(model, tokens, out, read_state(checkpoints), asked)
 
 
 @starter.command()
@@ -134,7 +135,8 @@ def trial(
     """Train for a short while with other numbers, measure, and add a row to the report's table."""
     from finetune.starter.corpus import read_dialogues
     from finetune.starter.measures import load, trial_figures
-    from finetune.starter.train import Recipe, read_state
+    from finetune.starter.rows import Recipe
+    from finetune.starter.train import read_state
     from finetune.starter.trials import add_trial, changed
 
     folder = work / "trials" / name
@@ -157,7 +159,7 @@ def snapshot(work: Work = WORK, out: Out = WEIGHTS) -> None:
 
     tokens = load_tokenizer(work / "tokenizer")
     model, state = load_checkpoint(work, tokens)
-    save_weights(model, tokens, out, state["step"], state["tokens"])
+    save_weights(model, tokens, out, state, (work / "questions.jsonl").exists())
     typer.echo(f"step {state['step']}, {state['tokens']} tokens")
 
 

@@ -146,22 +146,24 @@ def trial_figures(
 
 
 def reading(model: Any, tokenizer: Any, test: Sequence[Dialogue], seed: int) -> float:
-    """How often, of ten first replies, the likeliest is the one that was composed for what the visitor said.
+    """How often, of ten openings, the one that a reply was composed for is the one after which it is likeliest.
 
-    The other nine answer other openings. One in ten is chance. Losses cannot tell this: most of a reply follows from its
+    The other nine belong to other scenes. One in ten is chance. Losses cannot tell this: most of a reply follows from its
     own first words.
     """
     rng = random.Random(seed)
     firsts = [dialogue[:2] for dialogue in {d[0].content: d for d in test}.values()][:SAMPLED]
     right = 0
-    for said, true in firsts:
-        others = [
-            reply for _, reply in firsts if getattr(reply, "heard", reply) != getattr(true, "heard", true)
-        ]
-        rivals = [true, *rng.sample(others, min(RIVALS, len(others)))]
-        losses = _losses(model, tokenizer, [(said, reply) for reply in rivals])
+    for said, reply in firsts:
+        others = [other for other, answered in firsts if not _same_scene(answered, reply)]
+        rivals = [said, *rng.sample(others, min(RIVALS, len(others)))]
+        losses = _losses(model, tokenizer, [(rival, reply) for rival in rivals])
         right += losses.index(min(losses)) == 0
     return right / len(firsts)
+
+
+def _same_scene(one: Message, other: Message) -> bool:
+    return getattr(one, "heard", one) == getattr(other, "heard", other)
 
 
 def _losses(model: Any, tokenizer: Any, dialogues: Sequence[Dialogue]) -> list[float]:

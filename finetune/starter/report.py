@@ -94,7 +94,7 @@ A demonstration model. Its corpus and its replies have been reviewed by no clini
 | verbatim training replies | {figures.verbatim:.0%} |
 | four words twice in a reply | {figures.repeated:.0%} |
 | phone numbers, addresses or URLs | {figures.contacts} |
-| read: of ten replies, the right one is the likeliest | {figures.read:.0%} |
+| read: of ten openings, the right one makes a reply likeliest | {figures.read:.0%} |
 {memory}
 {table()}{tally()}{REMARKS.read_text(encoding="utf-8")}
 {shown}""".rstrip()

@@ -2,53 +2,29 @@
 
 Every token has a weight in the loss. The visitors' words count a little: the model starts from random weights, and they
 are half of the language it ever sees. The first words of a reply count most: they say what the reply is about, and the
-rest follows from them, so that without it most of the loss is spent on what any reply would do. For the same reason a
-second head, thrown away after training, must tell half-way up the layers, where a reply begins, which acknowledgement
-it was composed from: reading is learnt straight from what was said. Some of the visitors' words are blanked, so that
-no single one is relied on. Real people's questions are read and never predicted. Later fine-tunes of it, like those of
-any chat model, train on replies alone.
+rest follows from them, so that without it most of the loss is spent on what any reply would do.
+
+For the same reason reading is taught by itself. The embeddings begin with what words are about (`words.py`); a second
+head, thrown away after training, must tell half-way up the layers, where a reply begins, which acknowledgement it was
+composed from; and some of the visitors' words are blanked, so that no single one is relied on. Real people's questions
+are read and never predicted. Later fine-tunes of it, like those of any chat model, train on replies alone.
 """
 
 import json
 import math
 import os
-import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from finetune.starter.corpus import Dialogue, Reply
+from finetune.starter.rows import NONE, Recipe, Row, batches
 from finetune.starter.tokenizer import CONTEXT, SPECIAL
+from finetune.starter.words import learn_words
 
 if TYPE_CHECKING:
     import torch
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """`batch_tokens` counts padding. One step is one batch; data are read again in a new order if steps need it."""
-
-    layers: int = 8
-    width: int = 256
-    heads: int = 4
-    feed_forward: int = 640
-    steps: int = 6000
-    batch_tokens: int = 4096
-    learning_rate: float = 3e-3
-    warmup_steps: int = 100
-    weight_decay: float = 0.1
-    clip: float = 1.0
-    said_weight: float = 0.3  # of visitors' tokens in the loss; a reply's token is 1
-    first_weight: float = 3.0  # of the first tokens of a reply
-    first_tokens: int = 16
-    heard_weight: float = 0.5  # of the second head's loss
-    heard_layer: int = 5  # the layer that it reads, counted from 1
-    blanked: float = 0.1  # share of a visitor's tokens replaced, twice that at the most
-    seed: int = 1
-    checkpoint_minutes: float = 5.0
-    checkpoint_steps: int = 0  # besides the minutes; 0 is never
 
 
 def new_model(recipe: Recipe, tokenizer: Any) -> Any:
@@ -76,71 +52,6 @@ def new_model(recipe: Recipe, tokenizer: Any) -> Any:
     return LlamaForCausalLM(config)
 
 
-class Row(NamedTuple):
-    """Token ids of a dialogue, what each counts in the loss, and at the token before a reply what was heard (or NONE)."""
-
-    ids: list[int]
-    weights: list[float]
-    heard: list[int]
-
-
-NONE = -100  # what torch's cross-entropy ignores
-
-
-def acknowledgements(dialogues: Iterable[Dialogue]) -> list[str]:
-    """What the second head tells apart, in order of their first letters."""
-    return sorted({m.heard for d in dialogues for m in d if isinstance(m, Reply)})
-
-
-def encode(
-    tokenizer: Any,
-    dialogues: Sequence[Dialogue],
-    recipe: Recipe,
-    heard: Sequence[str] = (),
-    replies_only: bool = False,
-) -> list[Row]:
-    said, numbers = 0.0 if replies_only else recipe.said_weight, {name: i for i, name in enumerate(heard)}
-    rows = []
-    for dialogue in dialogues:
-        chat = [asdict(message) for message in dialogue]
-        row = tokenizer.apply_chat_template(chat, return_assistant_tokens_mask=True, return_dict=True)
-        answers = (numbers.get(getattr(m, "heard", ""), NONE) for m in dialogue if m.role == "assistant")
-        weights, read, place = [], [NONE] * len(row["input_ids"]), 0
-        for number, replied in enumerate(row["assistant_masks"]):
-            place = place + 1 if replied else 0
-            if place == 1:
-                read[number - 1] = next(answers)
-            weights.append(
-                said if not replied else recipe.first_weight if place <= recipe.first_tokens else 1.0
-            )
-        rows.append(Row(row["input_ids"][:CONTEXT], weights[:CONTEXT], read[:CONTEXT]))
-    return rows
-
-
-def batches(lengths: Sequence[int], recipe: Recipe) -> Iterator[list[int]]:
-    """Row numbers, without end: rows of like length together, padded size at most `batch_tokens`, order by seed."""
-    rng = random.Random(recipe.seed)
-    while True:
-        order = list(range(len(lengths)))
-        rng.shuffle(order)
-        pool: list[list[int]] = []
-        for start in range(0, len(order), 2048):
-            near = sorted(order[start : start + 2048], key=lambda i: lengths[i])
-            group = _cut(near, lengths, recipe.batch_tokens)
-            rng.shuffle(group)
-            pool += group
-        yield from pool
-
-
-def _cut(order: Sequence[int], lengths: Sequence[int], limit: int) -> list[list[int]]:
-    groups: list[list[int]] = [[]]
-    for number in order:  # ascending length, so the newest row is the widest
-        if groups[-1] and (len(groups[-1]) + 1) * lengths[number] > limit:
-            groups.append([])
-        groups[-1].append(number)
-    return groups
-
-
 def learning_rate(step: int, recipe: Recipe) -> float:
     """Linear warm-up, flat, then a half cosine to a twentieth over the last two fifths.
 
@@ -165,8 +76,11 @@ def train(recipe: Recipe, tokenizer: Any, rows: Sequence[Row], folder: Path, com
     keep_freed_memory()
     folder.mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    learner = _Learner(recipe, tokenizer, 1 + max((n for row in rows for n in row.heard), default=0), device)
+    heard = 1 + max((0, *(n for row in rows for n in row.heard)))
+    learner = _Learner(recipe, tokenizer, heard, device)
     state = learner.resume(folder)
+    if state["step"] == 0 and recipe.words_epochs and heard > 1:
+        learner.start_with(learn_words(recipe, len(tokenizer), heard, rows))
     if compiled:
         learner.forward = torch.compile(learner.model, dynamic=True)
     saved = time.monotonic()
@@ -177,16 +91,16 @@ def train(recipe: Recipe, tokenizer: Any, rows: Sequence[Row], folder: Path, com
     while state["step"] < recipe.steps:
         began = time.monotonic()
         chosen = [rows[i] for i in next(stream)]
-        loss, heard = learner.step(chosen, state["step"])
+        loss, missed = learner.step(chosen, state["step"])
         state["step"] += 1
         state["tokens"] += sum(len(row.ids) for row in chosen)
         state["seconds"] += time.monotonic() - began
         state["history"].append(
-            (state["step"], round(loss, 6), state["tokens"], round(state["seconds"], 2), round(heard, 4))
+            (state["step"], round(loss, 6), state["tokens"], round(state["seconds"], 2), round(missed, 4))
         )
         bar.set_postfix(
             loss=f"{loss:.3f}",
-            heard=f"{heard:.2f}",
+            heard=f"{missed:.2f}",
             tokens_s=f"{state['tokens'] / state['seconds']:.0f}",
             refresh=False,
         )
@@ -225,6 +139,9 @@ class _Learner:
                 fused=True,
             ),
         ]
+
+    def start_with(self, embeddings: "torch.Tensor") -> None:
+        self.model.get_input_embeddings().weight.data.copy_(embeddings)
 
     def step(self, rows: Sequence[Row], number: int) -> tuple[float, float]:
         """One update, and its losses. Padding stands on the right, so that causal attention needs no mask."""

@@ -10,7 +10,7 @@ from data.errors import Invalid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from finetune.starter.train import Recipe
+    from finetune.starter.rows import Recipe
 
 TRIALS = Path(__file__).parent / "trials.json"
 
@@ -65,8 +65,8 @@ def table(path: Path = TRIALS) -> str:
         "loss, seen",
     )
     return (
-        "## Trials\n\nTrained alike from random weights, one difference each. Read: of ten replies, the one that was "
-        "composed for a\nheld-out opening is the likeliest (10% by chance).\n\n"
+        "## Trials\n\nTrained alike from random weights, one difference each. Read: of ten held-out openings, the one that "
+        "a reply\nwas composed for makes it likeliest (10% by chance).\n\n"
         f"| {' | '.join(head)} | loss, unseen | read |\n{'|---' * (len(head) + 2)}|\n"
         + "\n".join(lines)
         + "\n\n"

@@ -5,8 +5,9 @@ import pytest
 from finetune.starter.corpus import generate, texts
 from finetune.starter.measures import CONTACT, converse, distinct, memorised, reading, recited, repeats
 from finetune.starter.prompts import read_conversations
+from finetune.starter.rows import Recipe
 from finetune.starter.tokenizer import build_tokenizer
-from finetune.starter.train import Recipe, new_model
+from finetune.starter.train import new_model
 
 SMALL = Recipe(layers=1, width=32, heads=2, feed_forward=64, heard_layer=1)
 

@@ -78,8 +78,8 @@ def test_only_the_train_split_is_composed_and_its_scenes_answer(corpus, labels):
 
 def test_a_question_is_read_and_never_predicted(corpus, labels):
     from finetune.starter.corpus import generate, texts
+    from finetune.starter.rows import Recipe, encode
     from finetune.starter.tokenizer import build_tokenizer
-    from finetune.starter.train import Recipe, encode
 
     tokenizer, recipe = build_tokenizer(texts(generate(1, 200)), 600), Recipe()
     row = encode(tokenizer, compose(corpus, 1, labels)[:1], recipe, replies_only=True)[0]

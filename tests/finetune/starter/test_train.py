@@ -13,8 +13,9 @@ import pytest
 
 from data.errors import Conflict, Invalid
 from finetune.starter.corpus import Reply, generate, texts
+from finetune.starter.rows import NONE, Recipe, acknowledgements, batches, encode
 from finetune.starter.tokenizer import SPECIAL, build_tokenizer
-from finetune.starter.train import NONE, Recipe, acknowledgements, batches, encode, learning_rate, train
+from finetune.starter.train import learning_rate, train
 from finetune.starter.trials import changed
 
 ROOT = Path(__file__).parents[3]
@@ -77,6 +78,15 @@ def test_the_second_head_learns_what_was_heard(prepared, tmp_path):
     )
     history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert history[-1][4] < 0.8 * history[0][4]
+
+
+def test_dialogues_without_acknowledgements_train_too(prepared, tmp_path):
+    """As those of the public corpora, of which the baseline is made."""
+    tokenizer, rows = prepared
+    plain = [row._replace(heard=[NONE] * len(row.ids)) for row in rows[:40]]
+    train(Recipe(**SMALL, steps=2, batch_tokens=4096), tokenizer, plain, tmp_path)
+    history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [row[4] for row in history] == [0.0, 0.0]
 
 
 def test_a_recipe_is_changed_by_its_own_keys_only():
