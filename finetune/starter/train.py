@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from finetune.starter.rows import NONE, Recipe, Row, batches
 from finetune.starter.tokenizer import CONTEXT, SPECIAL
-from finetune.starter.words import learn_words
+from finetune.starter.words import Words, learn_words
 
 if TYPE_CHECKING:
     import torch
@@ -122,7 +122,10 @@ class _Learner:
 
         self.recipe, self.pad, self.device = recipe, tokenizer.pad_token_id, device
         self.model = new_model(recipe, tokenizer).to(device).train()
-        self.head = torch.nn.Linear(recipe.width, heard).to(device)
+        # What a state stands for, in the space of the words' means, and the reader of those means.
+        bridge = torch.nn.Linear(recipe.width, recipe.width, bias=False)
+        torch.nn.init.eye_(bridge.weight)
+        self.head = torch.nn.Sequential(bridge, torch.nn.Linear(recipe.width, heard)).to(device)
         self.forward: Any = self.model
         matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and "embed" not in n]
         ours = {id(p) for p in matrices}
@@ -140,8 +143,9 @@ class _Learner:
             ),
         ]
 
-    def start_with(self, embeddings: "torch.Tensor") -> None:
-        self.model.get_input_embeddings().weight.data.copy_(embeddings)
+    def start_with(self, words: Words) -> None:
+        self.model.get_input_embeddings().weight.data.copy_(words.table)
+        self.head[1].load_state_dict(words.reader)
 
     def step(self, rows: Sequence[Row], number: int) -> tuple[float, float]:
         """One update, and its losses. Padding stands on the right, so that causal attention needs no mask."""
@@ -159,7 +163,8 @@ class _Learner:
         )
         loss = (losses * weights).sum() / weights.sum()
         known = heard != NONE
-        told = self.head(out.hidden_states[self.recipe.heard_layer][known].float())
+        state = out.hidden_states[self.recipe.heard_layer][known].float()
+        told = self.head(state / (state.pow(2).mean(1, keepdim=True) + 1e-8).sqrt())
         missed = torch.nn.functional.cross_entropy(told, heard[known]) if known.any() else told.sum()
         (loss + self.recipe.heard_weight * missed).backward()
         torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.head.parameters()], self.recipe.clip)

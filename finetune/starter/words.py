@@ -8,7 +8,7 @@ end to the size of fresh weights.
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from finetune.starter.rows import NONE, Recipe, Row
 from finetune.starter.tokenizer import SPECIAL
@@ -38,8 +38,15 @@ def words_heard(rows: Sequence[Row]) -> list[tuple[list[int], int]]:
     return [(said, number) for said, number in found if said]
 
 
-def learn_words(recipe: Recipe, vocabulary: int, heard: int, rows: Sequence[Row]) -> "torch.Tensor":
-    """Embeddings of (vocabulary, width). The same for the same seed."""
+class Words(NamedTuple):
+    """Embeddings of (vocabulary, width), and the reader of their mean: weights of (heard, width) and biases."""
+
+    table: "torch.Tensor"
+    reader: dict[str, "torch.Tensor"]
+
+
+def learn_words(recipe: Recipe, vocabulary: int, heard: int, rows: Sequence[Row]) -> Words:
+    """The same for the same seed."""
     import torch
     from torch.nn import functional
 
@@ -69,7 +76,7 @@ def learn_words(recipe: Recipe, vocabulary: int, heard: int, rows: Sequence[Row]
         ).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    return _level(table).detach() * SIZE
+    return Words(_level(table).detach() * SIZE, head.state_dict())
 
 
 def _level(table: "torch.Tensor") -> "torch.Tensor":
