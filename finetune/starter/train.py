@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import torch
 
 
+MEAN_SHARE = 0.5  # of the mean of the words' embeddings, added by the first layer
+
+
 def new_model(recipe: Recipe, tokenizer: Any) -> Any:
     """Random weights from the recipe's seed; embeddings tied."""
     import torch
@@ -144,8 +147,17 @@ class _Learner:
         ]
 
     def start_with(self, words: Words) -> None:
+        """Begin as that reader: the first layer's attention as the mean of all that was said so far."""
+        import torch
+
         self.model.get_input_embeddings().weight.data.copy_(words.table)
         self.head[1].load_state_dict(words.reader)
+        attention = self.model.model.layers[0].self_attn
+        torch.nn.init.zeros_(
+            attention.q_proj.weight
+        )  # alike for every word; the keys stay random, so that it can learn
+        torch.nn.init.eye_(attention.v_proj.weight)
+        attention.o_proj.weight.data.copy_(MEAN_SHARE * torch.eye(self.recipe.width))
 
     def step(self, rows: Sequence[Row], number: int) -> tuple[float, float]:
         """One update, and its losses. Padding stands on the right, so that causal attention needs no mask."""
