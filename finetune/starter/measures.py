@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from data.records import Message
+from data.records import Example, Message
+from finetune.encode import encode
+from finetune.measure import Loss, mean_loss, reply_losses
 from finetune.starter.corpus import Dialogue, generate, replies
+from finetune.starter.tokenizer import CONTEXT
 
 CONTACT = re.compile(r"https?://|www\.|\b\S+@\S+\.\w+|\d[\d ()-]{5,}\d|\b\d{3,}\b")
 SAMPLED = 200
@@ -56,8 +59,7 @@ def measure(
     texts, known = [text for text, _ in answers], set(replies(trained))
     count = len(texts)
     return Figures(
-        loss_seen=reply_loss(model, tokenizer, generate(seed + 1000, 200)),
-        loss_unseen=reply_loss(model, tokenizer, test[:200]),
+        **losses(model, tokenizer, test, seed),
         replies=count,
         ended=sum(ended for _, ended in answers) / count,
         mean_words=sum(len(t.split()) for t in texts) / count,
@@ -68,7 +70,6 @@ def measure(
         question=sum("?" in t for t in texts) / count,
         repeated=sum(repeats(t) for t in texts) / count,
         contacts=sum(bool(CONTACT.search(t)) for t in texts),
-        read=reading(model, tokenizer, test, seed),
     ), texts
 
 
@@ -101,21 +102,10 @@ def answer(model: Any, tokenizer: Any, messages: Sequence[dict[str, str]]) -> tu
     return text, int(ids[-1]) == tokenizer.eos_token_id
 
 
-def reply_loss(model: Any, tokenizer: Any, dialogues: Sequence[Dialogue]) -> float:
-    """Mean negative log-likelihood of the tokens of replies, their end tokens included."""
-    import torch
-
-    total, count = 0.0, 0
-    for dialogue in dialogues:
-        row = tokenizer.apply_chat_template(
-            [asdict(m) for m in dialogue], return_assistant_tokens_mask=True, return_dict=True
-        )
-        ids, mask = torch.tensor([row["input_ids"]]), torch.tensor(row["assistant_masks"]).bool()
-        with torch.inference_mode():
-            scores = model(input_ids=ids, use_cache=False).logits[0, :-1].float().log_softmax(-1)
-        chosen = scores.gather(1, ids[0, 1:, None])[:, 0][mask[1:]]
-        total, count = total - float(chosen.sum()), count + len(chosen)
-    return total / count
+def _reply_losses(model: Any, tokenizer: Any, dialogues: Sequence[Dialogue]) -> list[Loss]:
+    """Of every reply of each dialogue, its end tokens included."""
+    examples = [Example(tuple(d), "starter", n, str(n)) for n, d in enumerate(dialogues)]
+    return reply_losses(model, encode(tokenizer, examples, CONTEXT), tokenizer.pad_token_id)
 
 
 def distinct(texts: Sequence[str], size: int) -> float:
@@ -139,8 +129,15 @@ def trial_figures(
         "parameters": sum(p.numel() for p in model.parameters()),
         "tokens": state["tokens"],
         "tokens_per_second": state["tokens"] / state["seconds"],
-        "loss_seen": reply_loss(model, tokenizer, generate(seed + 1000, 200)),
-        "loss_unseen": reply_loss(model, tokenizer, test[:200]),
+        **losses(model, tokenizer, test, seed),
+    }
+
+
+def losses(model: Any, tokenizer: Any, test: Sequence[Dialogue], seed: int) -> dict[str, float]:
+    """The figures that need no sampling: nats per reply token, and `reading`."""
+    return {
+        "loss_seen": mean_loss(_reply_losses(model, tokenizer, generate(seed + 1000, SAMPLED))),
+        "loss_unseen": mean_loss(_reply_losses(model, tokenizer, test[:SAMPLED])),
         "read": reading(model, tokenizer, test, seed),
     }
 
@@ -157,35 +154,13 @@ def reading(model: Any, tokenizer: Any, test: Sequence[Dialogue], seed: int) -> 
     for said, reply in firsts:
         others = [other for other, answered in firsts if not _same_scene(answered, reply)]
         rivals = [said, *rng.sample(others, min(RIVALS, len(others)))]
-        losses = _losses(model, tokenizer, [(rival, reply) for rival in rivals])
-        right += losses.index(min(losses)) == 0
+        nats = [one.nats for one in _reply_losses(model, tokenizer, [(r, reply) for r in rivals])]
+        right += nats.index(min(nats)) == 0
     return right / len(firsts)
 
 
 def _same_scene(one: Message, other: Message) -> bool:
     return getattr(one, "heard", one) == getattr(other, "heard", other)
-
-
-def _losses(model: Any, tokenizer: Any, dialogues: Sequence[Dialogue]) -> list[float]:
-    """Nats of each last reply, all its tokens together, its end included; of dialogues that are read side by side."""
-    import torch
-
-    rows = [
-        tokenizer.apply_chat_template(
-            [asdict(m) for m in d], return_assistant_tokens_mask=True, return_dict=True
-        )
-        for d in dialogues
-    ]
-    width = max(len(row["input_ids"]) for row in rows)
-
-    def padded(name: str, pad: int) -> Any:
-        return torch.tensor([row[name] + [pad] * (width - len(row[name])) for row in rows])
-
-    ids, counted = padded("input_ids", tokenizer.pad_token_id), padded("assistant_masks", 0)[:, 1:]
-    with torch.inference_mode():
-        logits = model(input_ids=ids, use_cache=False).logits[:, :-1].float()
-    each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")
-    return [float(x) for x in (each * counted).sum(1)]
 
 
 def memorised(model: Any, tokenizer: Any, read: Sequence[str]) -> tuple[int, int]:
