@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +25,23 @@ def screen() -> None:
 def guard() -> None:
     """Whether each line's {"text": …} may be shown as a reply, and why not."""
     _pipe(guard_line)
+
+
+@app.command("safety-report")
+def safety_report(
+    messages: Annotated[Path, typer.Option("--set", help="folder of the written test set")] = Path(
+        "tests/demo/safety/set"
+    ),
+    corpus: Annotated[
+        Path | None, typer.Option(help="folder of `data prepare`, for the share of real questions")
+    ] = None,
+    page: Annotated[Path, typer.Option(help="where to write it")] = Path("docs/safety-report.md"),
+) -> None:
+    """Measure the screen and the guard on the written test set, and write the page."""
+    from demo.safety.report import write_report
+
+    write_report(messages, page, corpus)
+    typer.echo(f"wrote {page}")
 
 
 def _pipe(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

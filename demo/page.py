@@ -13,11 +13,9 @@ import gradio as gr
 
 from data.errors import AppError, Unavailable
 from data.settings import Settings
-from demo import wording
+from demo import page_look, page_self_help, wording
 from demo.chat import Chat
 from demo.page_look import (
-    CSS,
-    HEAD,
     as_markdown,
     as_text,
     brief_html,
@@ -32,7 +30,7 @@ from demo.safety.templates import resource_card
 from demo.stream import Shown
 from demo.theme import worded, words
 
-__all__ = ["CSS", "HEAD", "build_chat"]
+CSS, HEAD = page_look.CSS + page_self_help.CSS, page_look.HEAD + page_self_help.HEAD
 
 _ASIDE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -53,9 +51,10 @@ def build_chat(chat: Chat, settings: Settings) -> gr.Blocks:
     with gr.Blocks(title=wording.NAME, analytics_enabled=False, fill_width=False) as page:
         view = gr.State(View())
         with gr.Column(elem_classes="cs-page"):
-            gr.HTML(header_html(card), padding=False)
+            gr.HTML(header_html(card) + page_self_help.sheets_html(card), padding=False)
             gate = _build_gate(settings)
             room = _build_room(brief_html(card))
+            gr.HTML(page_self_help.links_html(), padding=False)
             yours = _build_yours()
         _wire_gate(chat, tabs, view, gate, room, yours)
         _wire_room(chat, tabs, view, room)

@@ -56,6 +56,7 @@ EMPTY_CHAT = "### Take your time\nWrite as much or as little as you like. There 
 
 HELP = "Need help now?"
 MORE_HELP = "All numbers"
+SELF_HELP = "When it is too much:"
 LEAVE = "Leave this page"
 LEAVE_TITLE = "Leave this page at once: it opens an encyclopedia, and the conversation is gone from this tab"
 UNVERIFIED = (

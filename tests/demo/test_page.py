@@ -291,6 +291,41 @@ def test_help_opens_without_the_server(page):
     page.context.set_offline(False)
 
 
+def test_the_exercise_opens_without_the_server(page):
+    expect(page.get_by_role("button", name="Come back to the room")).to_be_visible()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Come back to the room").click()
+    sheet = page.locator("#cs-grounding")
+    expect(sheet.get_by_role("listitem")).to_have_count(6)
+    sheet.get_by_role("button", name=wording.HELP).click()
+    expect(page.locator("#cs-help")).to_be_visible()
+    page.context.set_offline(False)
+
+
+def test_the_safety_plan_is_printed_and_sent_nowhere(browser, served):
+    opened = browser.new_page(viewport={"width": 390, "height": 844})
+    # What the plan's own frame would print is handed to the page around it.
+    opened.add_init_script("window.print = () => { window.top.printed = document.body.innerText; }")
+    opened.goto(served.url)
+    sent: list[str] = []
+    opened.on("request", lambda request: sent.append(request.url + (request.post_data or "")))
+    opened.get_by_role("button", name="A safety plan").click()
+    opened.get_by_label("How do I notice that it is starting?").fill("I stop answering\nZanzibar")
+    opened.get_by_role("button", name="Print").click()
+    printed = opened.evaluate("() => window.printed")
+    assert "How do I notice that it is starting?" in printed
+    assert "I stop answering\nZanzibar" in printed
+    assert "findahelpline.com" in printed
+    opened.get_by_role("button", name=wording.CLOSE).last.click()
+    assert [url for url in sent if "Zanzibar" in url] == []
+    kept = "() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
+    assert "Zanzibar" not in opened.evaluate(kept)
+    opened.reload()
+    opened.get_by_role("button", name="A safety plan").click()
+    expect(opened.get_by_label("How do I notice that it is starting?")).to_have_value("")
+    opened.close()
+
+
 def test_a_crisis_keeps_the_resources_in_view(page):
     begin(page)
     send(page, "I want to kill myself")
