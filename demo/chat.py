@@ -29,12 +29,12 @@ from data.adapters import get_adapter, get_champion, list_adapters_that_saw
 from data.consent import get_training_consent, insert_consent
 from data.database import Database
 from data.errors import AppError, Conflict, Forbidden, Invalid
-from data.records import Decision, FlagSource, Level, Message, QueueState, Severity
+from data.records import Assessment, Decision, FlagSource, Level, Message, QueueState, Severity
 from data.redaction import redact
 from data.settings import Settings
 from demo.generation.backend import Backend
 from demo.limits import Limiter, clean_message
-from demo.planning import Past, Plan, plan
+from demo.planning import Past, Plan, plan, reminder_due
 from demo.safety.guard import check
 from demo.safety.risk import RULES_VERSION, assess
 from demo.stream import Answer, Opened, Shown
@@ -165,12 +165,12 @@ class Chat:
 
     def _open(self, session_id: str, text: str, now: datetime) -> Opened:
         with self.database.reading() as tx:
-            conversations.get_session(tx, session_id)
+            started = conversations.get_session(tx, session_id).started_at
             turns = list(conversations.list_turns(tx, session_id))
             messages = (*conversations.list_messages(tx, session_id), Message("user", text))
         # Outside the writing transaction: reading a long conversation takes longer than storing one turn.
         assessment, masked = assess(messages), redact(text).text
-        planned = plan(text, assessment, _past(turns), self.settings.helpline_region)
+        planned = self._plan(text, assessment, turns, started, now)
         try:
             with self.database.transaction() as tx:
                 session = conversations.get_session(tx, session_id)
@@ -181,17 +181,23 @@ class Chat:
 
     def _reopen(self, session_id: str, now: datetime) -> Opened:
         with self.database.reading() as tx:
-            conversations.get_session(tx, session_id)
+            started = conversations.get_session(tx, session_id).started_at
             turns = list(conversations.list_turns(tx, session_id))
             if not turns:
                 raise Invalid(NOTHING_TO_RETRY)
             *before, turn = turns
             earlier = conversations.list_messages(tx, session_id, before=turn.position)
         messages = (*earlier, Message("user", turn.text))
-        planned = plan(turn.text, assess(messages), _past(before), self.settings.helpline_region)
+        planned = self._plan(turn.text, assess(messages), before, started, turn.at)
         with self.database.transaction() as tx:
             session = conversations.get_session(tx, session_id)
             return self._open_response(tx, session, turn, messages, planned, now)
+
+    def _plan(
+        self, text: str, assessment: Assessment, before: list[schema.Turn], started: datetime, now: datetime
+    ) -> Plan:
+        remind = reminder_due(started, before[-1].at if before else started, now)
+        return plan(text, assessment, _past(before), self.settings.helpline_region, remind)
 
     def _open_response(
         self, tx: Transaction, session: schema.Session, turn: schema.Turn, messages: tuple[Message, ...], planned: Plan,

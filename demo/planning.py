@@ -1,9 +1,12 @@
 """What the program says itself about a turn, and whether the model is asked after it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from data.records import Action, Assessment, Level
-from demo.safety.templates import STEPS, Template, crisis, human_question, opening
+from demo.safety.templates import STEPS, Template, crisis, human_question, opening, reminder
+
+REMIND_EVERY = timedelta(hours=3)  # New York GBL 47 for everybody, California SB 243 for minors
 
 
 @dataclass(frozen=True)
@@ -21,9 +24,9 @@ class Past:
     level: Level = Level.R0
 
 
-def plan(text: str, assessment: Assessment, past: Past, region: str) -> Plan:
+def plan(text: str, assessment: Assessment, past: Past, region: str, remind: bool = False) -> Plan:
     """A crisis is answered by its steps, one a turn; concern by an opening before the model; a question whether this
-    is a human by rule. Everything else is the model's."""
+    is a human by rule. Everything else is the model's. `remind` adds that an AI answers, after what cannot wait."""
     step = next_step(assessment, past, region)
     human = human_question(text)
     said = [human] if human else []
@@ -31,8 +34,15 @@ def plan(text: str, assessment: Assessment, past: Past, region: str) -> Plan:
         said += [found] if (found := crisis(assessment, step, region)) else []
     elif assessment.action is Action.CONCERN:
         said.append(opening(assessment, region))
+    if remind and human is None:
+        said.insert(len(said) if step is not None else 0, reminder())
     met = step is not None or any("crisis." in names for names in past.templates)
     return Plan(tuple(said), step is None and human is None, met)
+
+
+def reminder_due(started: datetime, last: datetime, now: datetime) -> bool:
+    """Whether another three hours of the conversation have passed since its last message."""
+    return (now - started) // REMIND_EVERY > (last - started) // REMIND_EVERY
 
 
 def next_step(assessment: Assessment, past: Past, region: str) -> int | None:

@@ -115,6 +115,11 @@ def human_question(text: str) -> Template | None:
     return _template("human", kind, _texts()["human_question"][kind]) if kind else None
 
 
+def reminder() -> Template:
+    """That an AI answers, said again in a long conversation."""
+    return _template("reminder", "ai", _texts()["reminder"])
+
+
 def resource_card(region: str = DEFAULT_REGION) -> Card:
     """The static card of a region (two letters); of an unknown one, the international directory alone."""
     lines, fallback = _helplines()
