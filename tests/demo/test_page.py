@@ -326,6 +326,21 @@ def test_the_safety_plan_is_printed_and_sent_nowhere(browser, served):
     opened.close()
 
 
+def test_nobody_else_hears_of_a_visit(browser, served):
+    opened = browser.new_page()
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.set_default_timeout(20_000)
+    opened.goto(served.url)
+    begin(opened)
+    say(opened, CALM)
+    opened.get_by_role("button", name=wording.HELP).click()
+    hosts = {httpx.URL(url).host for url in asked if not url.startswith(("data:", "blob:"))}
+    assert len(asked) > 5
+    assert hosts == {"127.0.0.1"}
+    opened.close()
+
+
 def test_a_crisis_keeps_the_resources_in_view(page):
     begin(page)
     send(page, "I want to kill myself")
