@@ -1,4 +1,4 @@
-"""No page, template, card or document claims therapy, a licence or a cure: what the product is called is law in some places."""
+"""No page, template, card or document claims therapy, a licence or a cure: in some places that is the law."""
 
 import re
 from pathlib import Path
