@@ -93,7 +93,7 @@ class ChatModel:
             length=len(prompt),
             prompt_tokens=len(prompt),
             cache=DynamicCache(config=self._model.config),
-            processors=_processors(self._model.generation_config, sampling),
+            processors=_processors(self._model.generation_config, sampling, len(prompt)),
             generator=_generator(sampling, self._model.device),
             text=TextStream(self._tokenizer),
             limit=limit,
@@ -190,8 +190,9 @@ def _context(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> 
     return min(configured, tokenizer.model_max_length, LONGEST_CONTEXT)
 
 
-def _processors(config: Any, sampling: Sampling) -> "LogitsProcessorList":
-    """What `generate` would apply: penalties of the model's own configuration, then the warpers when sampling."""
+def _processors(config: Any, sampling: Sampling, prompt_tokens: int) -> "LogitsProcessorList":
+    """What `generate` would apply: penalties and first tokens of the model's own configuration, then the warpers when
+    sampling."""
     from transformers import LogitsProcessorList
     from transformers.generation import logits_process as steps
 
@@ -201,6 +202,8 @@ def _processors(config: Any, sampling: Sampling) -> "LogitsProcessorList":
         found.append(steps.RepetitionPenaltyLogitsProcessor(penalty))
     if size := getattr(config, "no_repeat_ngram_size", None):
         found.append(steps.NoRepeatNGramLogitsProcessor(size))
+    if barred := getattr(config, "begin_suppress_tokens", None):
+        found.append(steps.SuppressTokensAtBeginLogitsProcessor(barred, prompt_tokens))
     if sampling.temperature > 0:
         found.append(steps.TemperatureLogitsWarper(float(sampling.temperature)))
         if sampling.top_p < 1:

@@ -71,9 +71,11 @@ def _write(path: Path, dialogues: "Sequence[Dialogue]") -> None:
 def tokenizer(work: Work = WORK) -> None:
     """Train the tokenizer on the corpus."""
     from finetune.starter.corpus import read_dialogues, texts
+    from finetune.starter.rows import acknowledgements
     from finetune.starter.tokenizer import build_tokenizer
 
-    built = build_tokenizer(texts(read_dialogues(work / "train.jsonl")))
+    dialogues = read_dialogues(work / "train.jsonl")
+    built = build_tokenizer(texts(dialogues), heard=len(acknowledgements(dialogues)))
     built.save_pretrained(work / "tokenizer")
     typer.echo(f"{len(built)} tokens")
 

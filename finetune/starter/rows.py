@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from finetune.starter.corpus import Dialogue, Reply
-from finetune.starter.tokenizer import BEGIN, CONTEXT, END_OF_TURN
+from finetune.starter.tokenizer import BEGIN, CONTEXT, END_OF_TURN, heard_token
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,15 @@ class Recipe:
     said_weight: float = 0.3  # of visitors' tokens in the loss; a reply's token is 1
     first_weight: float = 3.0  # of the first tokens of a reply
     first_tokens: int = 16
+    named: float = 0.7  # share of replies before which the model says to itself what it heard
+    named_weight: float = 8.0  # of that token in the loss
     heard_weight: float = 0.5  # of the second head's loss
     heard_layer: int = 5  # the layer that it reads, counted from 1
     blanked: float = 0.1  # share of a visitor's tokens replaced, twice that at the most
     words_epochs: int = 3  # over what words are about, before the model; 0 begins with random embeddings
     words_rate: float = 3e-3
     words_blanked: float = 0.3
+    mean_share: float = 0.5  # of the mean of the words' embeddings, added by the first layer as it begins
     seed: int = 1
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int = 0  # besides the minutes; 0 is never
@@ -63,6 +66,7 @@ def encode(
     """As the chat template writes them, but all messages at once, which takes less than half of the time."""
     said, numbers = 0.0 if replies_only else recipe.said_weight, {name: i for i, name in enumerate(heard)}
     ends = tokenizer.convert_tokens_to_ids([BEGIN, END_OF_TURN])
+    known, rng = tokenizer.get_added_vocab(), random.Random(recipe.seed)
     heads = {role: _head(tokenizer, role) for role in {m.role for d in dialogues for m in d}}
     texts = [message.content.strip() for dialogue in dialogues for message in dialogue]
     encoded = iter(tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else ())
@@ -71,13 +75,18 @@ def encode(
         row = Row([ends[0]], [said], [NONE])
         for message in dialogue:
             head, ids = heads[message.role], [*next(encoded), ends[1]]
-            row.ids.extend(head + ids)
-            row.heard.extend([NONE] * (len(head) + len(ids)))
             if message.role == "assistant":
-                row.heard[-len(ids) - 1] = numbers.get(getattr(message, "heard", ""), NONE)
+                number = numbers.get(getattr(message, "heard", ""), NONE)
+                name = known.get(heard_token(number)) if rng.random() < recipe.named else None
+                naming = [] if name is None else [name]
                 first = [recipe.first_weight] * min(recipe.first_tokens, len(ids))
-                row.weights.extend([said] * len(head) + first + [1.0] * (len(ids) - len(first)))
+                row.weights.extend([said] * len(head) + [recipe.named_weight] * len(naming))
+                row.weights.extend(first + [1.0] * (len(ids) - len(first)))
+                row.heard.extend([NONE] * (len(head) - 1) + [number] + [NONE] * (len(naming) + len(ids)))
+                row.ids.extend(head + naming + ids)
             else:
+                row.ids.extend(head + ids)
+                row.heard.extend([NONE] * (len(head) + len(ids)))
                 row.weights.extend([said] * (len(head) + len(ids)))
         rows.append(Row(row.ids[:CONTEXT], row.weights[:CONTEXT], row.heard[:CONTEXT]))
     return rows

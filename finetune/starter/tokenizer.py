@@ -34,8 +34,18 @@ CHAT_TEMPLATE = """{{- bos_token }}
 """
 
 
-def build_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> "PreTrainedTokenizerFast":
-    """Train the merges on `texts`. Any bytes can be encoded; the same texts give the same tokenizer."""
+def heard_token(number: int) -> str:
+    """What the model says to itself before a reply: the number of the acknowledgement that it will give."""
+    return f"<|heard_{number}|>"
+
+
+def build_tokenizer(
+    texts: Iterable[str], vocabulary: int = VOCABULARY, heard: int = 0
+) -> "PreTrainedTokenizerFast":
+    """Train the merges on `texts`. Any bytes can be encoded; the same texts give the same tokenizer.
+
+    `heard` special tokens are added after the vocabulary; decoding leaves them out like all special tokens.
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -57,6 +67,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> "PreT
     bpe.post_processor = processors.TemplateProcessing(
         single=f"{BEGIN} $A", pair=f"{BEGIN} $A {BEGIN} $B", special_tokens=[(BEGIN, bpe.token_to_id(BEGIN))]
     )
+    bpe.add_special_tokens([heard_token(number) for number in range(heard)])
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         bos_token=BEGIN,

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     import torch
 
 
-MEAN_SHARE = 0.5  # of the mean of the words' embeddings, added by the first layer
-
-
 def new_model(recipe: Recipe, tokenizer: Any) -> Any:
     """Random weights from the recipe's seed; embeddings tied."""
     import torch
@@ -157,7 +154,7 @@ class _Learner:
             attention.q_proj.weight
         )  # alike for every word; the keys stay random, so that it can learn
         torch.nn.init.eye_(attention.v_proj.weight)
-        attention.o_proj.weight.data.copy_(MEAN_SHARE * torch.eye(self.recipe.width))
+        attention.o_proj.weight.data.copy_(self.recipe.mean_share * torch.eye(self.recipe.width))
 
     def step(self, rows: Sequence[Row], number: int) -> tuple[float, float]:
         """One update, and its losses. Padding stands on the right, so that causal attention needs no mask."""

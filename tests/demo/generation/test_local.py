@@ -52,6 +52,21 @@ def test_a_reply_ends_at_any_of_the_models_end_tokens(tiny_model_dir, tmp_path, 
     assert using(chunks, model=copy)[-1].reply_tokens == 3
 
 
+def test_a_models_own_rule_for_the_first_token_holds(tiny_model_dir, tmp_path, using):
+    """A copy of the model may begin with one token alone."""
+    copy = shutil.copytree(tiny_model_dir, tmp_path / "begins")
+    model, tokenizer = loaded(tiny_model_dir)
+    only = tokenizer.encode(" listen", add_special_tokens=False)[0]
+    config = json.loads((copy / "generation_config.json").read_text())
+    config["begin_suppress_tokens"] = [i for i in range(model.config.vocab_size) if i != only]
+    (copy / "generation_config.json").write_text(json.dumps(config))
+    _, reply = greedy(*loaded(copy), LISTENER, GREEDY.max_new_tokens)
+    assert reply[0] == only
+    stream = TextStream(tokenizer)
+    said = "".join(stream.push(i) for i in reply) + stream.end()
+    assert "".join(c.text for c in using(chunks, model=copy)) == said
+
+
 def test_a_seed_repeats_a_sampled_reply(using):
     hot = [Sampling(30, 1.0, 0.95, seed=s) for s in (5, 5, 6)]
 

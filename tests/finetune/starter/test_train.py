@@ -15,7 +15,7 @@ import pytest
 from data.errors import Conflict, Invalid
 from finetune.starter.corpus import Reply, generate, texts
 from finetune.starter.rows import NONE, Recipe, acknowledgements, batches, encode
-from finetune.starter.tokenizer import SPECIAL, build_tokenizer
+from finetune.starter.tokenizer import SPECIAL, build_tokenizer, heard_token
 from finetune.starter.train import learning_rate, train
 from finetune.starter.trials import changed
 
@@ -49,6 +49,23 @@ def test_what_was_heard_stands_just_before_each_reply():
         for place, reply in zip(places, dialogue[1::2], strict=True):
             assert str(tokenizer.decode(row.ids[place + 1 :])).startswith(reply.content)
             assert row.weights[place] < 1.0 < row.weights[place + 1]
+
+
+def test_before_most_replies_the_model_names_what_it_heard():
+    dialogues = generate(2, 200)
+    heard = acknowledgements(dialogues)
+    tokenizer, recipe = build_tokenizer(texts(dialogues), 600, len(heard)), Recipe()
+    named = []
+    for dialogue, row in zip(dialogues, encode(tokenizer, dialogues, recipe, heard), strict=True):
+        places = [n for n, number in enumerate(row.heard) if number != NONE]
+        for place, reply in zip(places, dialogue[1::2], strict=True):
+            name = tokenizer.convert_ids_to_tokens(row.ids[place + 1])
+            named.append(name == heard_token(row.heard[place]))
+            assert row.weights[place + 1] == (recipe.named_weight if named[-1] else recipe.first_weight)
+            rest = str(tokenizer.decode(row.ids[place + 1 :], skip_special_tokens=True))
+            assert rest.startswith(reply.content)
+    assert len(named) > 300
+    assert 0.6 < sum(named) / len(named) < 0.8
 
 
 def test_rows_are_what_the_chat_template_writes():
