@@ -20,6 +20,7 @@ class Recipe:
     steps: int = 6000
     batch_tokens: int = 4096
     learning_rate: float = 3e-3
+    table_share: float = 1.0  # of the learning rate, for the embeddings
     warmup_steps: int = 100
     weight_decay: float = 0.1
     clip: float = 1.0

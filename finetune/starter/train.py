@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune.starter.rows import NONE, Recipe, Row, batches
-from finetune.starter.tokenizer import CONTEXT, SPECIAL
+from finetune.starter.tokenizer import CONTEXT, SPECIAL, heard_token
 from finetune.starter.words import Words, learn_words
 
 if TYPE_CHECKING:
@@ -122,20 +122,26 @@ class _Learner:
 
         self.recipe, self.pad, self.device = recipe, tokenizer.pad_token_id, device
         self.model = new_model(recipe, tokenizer).to(device).train()
+        known = tokenizer.get_added_vocab()
+        self.names = [known[name] for n in range(heard) if (name := heard_token(n)) in known]
         # What a state stands for, in the space of the words' means, and the reader of those means.
         bridge = torch.nn.Linear(recipe.width, recipe.width, bias=False)
         torch.nn.init.eye_(bridge.weight)
         self.head = torch.nn.Sequential(bridge, torch.nn.Linear(recipe.width, heard)).to(device)
         self.forward: Any = self.model
         matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and "embed" not in n]
-        ours = {id(p) for p in matrices}
+        ours, table = {id(p) for p in matrices}, self.model.get_input_embeddings().weight
         others = [p for p in (*self.model.parameters(), *self.head.parameters()) if id(p) not in ours]
         # Muon's steps, scaled to the size of AdamW's, for the matrices between; AdamW for embeddings, norms and head.
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.Muon(matrices, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(
                 [
-                    {"params": [p for p in others if p.dim() > 1], "weight_decay": recipe.weight_decay},
+                    {"params": [table], "weight_decay": 0.0, "share": recipe.table_share},
+                    {
+                        "params": [p for p in others if p.dim() > 1 and p is not table],
+                        "weight_decay": recipe.weight_decay,
+                    },
                     {"params": [p for p in others if p.dim() == 1], "weight_decay": 0.0},
                 ],
                 betas=(0.9, 0.95),
@@ -147,7 +153,12 @@ class _Learner:
         """Begin as that reader: the first layer's attention as the mean of all that was said so far."""
         import torch
 
-        self.model.get_input_embeddings().weight.data.copy_(words.table)
+        table = self.model.get_input_embeddings().weight.data
+        table.copy_(words.table)
+        if self.names:  # what is named is what the reader would say: embeddings are tied
+            names = words.reader["weight"]
+            size = words.table.pow(2).mean().sqrt() / names.pow(2).mean(1, keepdim=True).sqrt()
+            table[self.names] = size * names
         self.head[1].load_state_dict(words.reader)
         attention = self.model.model.layers[0].self_attn
         torch.nn.init.zeros_(
@@ -179,7 +190,7 @@ class _Learner:
         torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.head.parameters()], self.recipe.clip)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(number, self.recipe)
+                group["lr"] = learning_rate(number, self.recipe) * group.get("share", 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         return loss.item(), missed.item()
