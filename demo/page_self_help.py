@@ -21,7 +21,8 @@ CSS = """
 .cs-self-help { display: flex; flex-wrap: wrap; gap: 0 18px; align-items: baseline; margin: 0; font-size: .95rem;
   color: var(--body-text-color-subdued); }
 .cs-link { background: none; border: 0; box-shadow: none !important; padding: 6px 0; font: inherit; cursor: pointer;
-  color: var(--body-text-color); text-decoration: underline; text-underline-offset: 3px; text-decoration-color: var(--border-color-primary); }
+  color: var(--body-text-color); text-decoration: underline; text-underline-offset: 3px;
+  text-decoration-color: var(--border-color-primary); }
 .cs-link:hover { text-decoration-color: currentColor; }
 .cs-sheet { width: min(620px, calc(100vw - 32px)); max-height: calc(100dvh - 48px); overflow: auto; border: 0; padding: 0;
   margin: auto !important; background: transparent; }
