@@ -44,8 +44,7 @@ HEAD = """<script>
 document.addEventListener("click", event => {
   if (!(event.target.closest && event.target.closest("[data-print-plan]"))) return;
   const plan = document.getElementById("cs-plan"), frame = document.createElement("iframe");
-  frame.hidden = true;
-  frame.style.display = "none";
+  frame.style.cssText = "position: fixed; width: 0; height: 0; border: 0";  // Firefox prints no frame that is not displayed
   document.body.append(frame);
   const page = frame.contentDocument, add = (name, text) => {
     const part = page.createElement(name);

@@ -39,6 +39,12 @@ def heard_token(number: int) -> str:
     return f"<|heard_{number}|>"
 
 
+def heard_ids(tokenizer: Any) -> list[int]:
+    """The ids of those tokens in order of their numbers; none of a tokenizer that was built without them."""
+    known = tokenizer.get_added_vocab()
+    return [known[name] for n in range(len(known)) if (name := heard_token(n)) in known]
+
+
 def build_tokenizer(
     texts: Iterable[str], vocabulary: int = VOCABULARY, heard: int = 0
 ) -> "PreTrainedTokenizerFast":

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune.starter.rows import NONE, Recipe, Row, batches
-from finetune.starter.tokenizer import CONTEXT, SPECIAL, heard_token
+from finetune.starter.tokenizer import CONTEXT, SPECIAL, heard_ids
 from finetune.starter.words import Words, learn_words
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ class _Learner:
 
         self.recipe, self.pad, self.device = recipe, tokenizer.pad_token_id, device
         self.model = new_model(recipe, tokenizer).to(device).train()
-        known = tokenizer.get_added_vocab()
-        self.names = [known[name] for n in range(heard) if (name := heard_token(n)) in known]
+        self.names = heard_ids(tokenizer)[:heard]
         # What a state stands for, in the space of the words' means, and the reader of those means.
         bridge = torch.nn.Linear(recipe.width, recipe.width, bias=False)
         torch.nn.init.eye_(bridge.weight)
@@ -137,7 +136,7 @@ class _Learner:
             torch.optim.Muon(matrices, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(
                 [
-                    {"params": [table], "weight_decay": 0.0, "share": recipe.table_share},
+                    {"params": [table], "weight_decay": recipe.weight_decay, "share": recipe.table_share},
                     {
                         "params": [p for p in others if p.dim() > 1 and p is not table],
                         "weight_decay": recipe.weight_decay,
@@ -156,7 +155,7 @@ class _Learner:
         table = self.model.get_input_embeddings().weight.data
         table.copy_(words.table)
         if self.names:  # what is named is what the reader would say: embeddings are tied
-            names = words.reader["weight"]
+            names = words.reader["weight"][: len(self.names)]
             size = words.table.pow(2).mean().sqrt() / names.pow(2).mean(1, keepdim=True).sqrt()
             table[self.names] = size * names
         self.head[1].load_state_dict(words.reader)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from finetune.starter.tokenizer import heard_ids
+
 WEIGHTS = Path(__file__).parent / "weights"
 LIMIT_MIB = 32
 
@@ -20,7 +22,7 @@ A demonstration model of {millions:.1f} million parameters, trained from random 
 fragments that were written for this project. It lets the whole circle (chat, review, fine-tune, serve) be tried
 without a download. **It is not for real use**: it knows very little, it is no therapist and no person, it cannot
 recognise a crisis (rules outside the model do that), and no clinician has reviewed its corpus or its answers.
-How often its replies are fluent, to the point, kind and safe was read blind: see `docs/starter.md`.
+What its replies are worth stands in `docs/starter.md`.
 
 - Shape: `LlamaForCausalLM`, {layers} layers of width {width}, byte-level BPE of {vocabulary}, context {context},
   Llama 3's chat template and special tokens. No code or weight of Llama 3 is in it.
@@ -43,7 +45,7 @@ def save_weights(model: Any, tokenizer: Any, folder: Path, state: Mapping[str, A
     from transformers import GenerationConfig
 
     folder.mkdir(parents=True, exist_ok=True)
-    naming = {i for name, i in tokenizer.get_added_vocab().items() if name.startswith("<|heard_")}
+    names = set(heard_ids(tokenizer))
     shipped: Any = copy.deepcopy(model).to("cpu", torch.bfloat16)
     shipped.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id,
@@ -55,7 +57,7 @@ def save_weights(model: Any, tokenizer: Any, folder: Path, state: Mapping[str, A
         repetition_penalty=1.05,
         max_new_tokens=200,
         # A reply begins with what was heard, which is never shown.
-        begin_suppress_tokens=[i for i in range(len(tokenizer)) if i not in naming] if naming else None,
+        begin_suppress_tokens=[i for i in range(len(tokenizer)) if i not in names] if names else None,
     )
     # Tells the chat to ask without a system prompt, wherever the folder lies.
     shipped.config.countersign_starter = True
